@@ -1,0 +1,1 @@
+//! Front door: a server and a client.

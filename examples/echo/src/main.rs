@@ -1,0 +1,2 @@
+//! framing alone: a line or a file, there and back.
+fn main() {}

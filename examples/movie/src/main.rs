@@ -1,0 +1,2 @@
+//! Video on demand.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Front door: frames, attachments and limits.

@@ -1,0 +1,1 @@
+//! Front door: rows as plain structs.

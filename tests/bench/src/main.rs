@@ -1,0 +1,2 @@
+//! Measures the crates against their peers.
+fn main() {}
