@@ -1,0 +1,90 @@
+//! What the derive writes, and what it says when it cannot.
+
+use packetboat_dispatch_derive::Message;
+
+/// The trait as packetboat-dispatch has it, so that this crate is tested alone.
+mod wire {
+    pub trait Message {
+        const TYPE: &'static str;
+        const ALIASES: &'static [&'static str];
+        const ATTACHMENT: Option<&'static str>;
+        type Reply;
+    }
+}
+
+use wire::Message as _;
+
+struct Done;
+
+#[derive(Message)]
+#[message(type = "login", reply = Done, crate = wire)]
+struct Login {
+    _name: String,
+}
+
+#[derive(Message)]
+#[message(type = "upload_movie", alias = "upload", alias = "put", reply = Vec<Done>)]
+#[message(attachment = "file_size", crate = crate::wire)]
+struct Upload {
+    _file_name: String,
+    file_size: u64,
+}
+
+#[derive(serde::Serialize, Message)]
+#[message(type = "send", reply = Done, attachment = "size", crate = wire)]
+struct Renamed<T> {
+    #[serde(rename = "size", skip_serializing_if = "Option::is_none")]
+    bytes: Option<T>,
+}
+
+#[derive(serde::Serialize, Message)]
+#[serde(rename_all = "camelCase")]
+#[message(type = "send", reply = Done, attachment = "fileSize", crate = wire)]
+struct Camel {
+    file_size: u64,
+}
+
+#[derive(Message)]
+#[message(type = "buy_vip", reply = Done, crate = wire)]
+struct BuyVip {}
+
+fn reply_of<M: wire::Message<Reply = R>, R>(_: &M) {}
+
+#[test]
+fn plain_message_has_a_type_and_nothing_else() {
+    assert_eq!(Login::TYPE, "login");
+    assert!(Login::ALIASES.is_empty());
+    assert_eq!(Login::ATTACHMENT, None);
+    assert_eq!(BuyVip::TYPE, "buy_vip");
+    reply_of::<_, Done>(&BuyVip {});
+}
+
+#[test]
+fn keys_may_stand_in_several_attributes() {
+    assert_eq!(Upload::TYPE, "upload_movie");
+    assert_eq!(Upload::ALIASES, ["upload", "put"]);
+    assert_eq!(Upload::ATTACHMENT, Some("file_size"));
+    let upload = Upload {
+        _file_name: String::new(),
+        file_size: 1,
+    };
+    reply_of::<_, Vec<Done>>(&upload);
+    assert_eq!(upload.file_size, 1);
+}
+
+#[test]
+fn generic_message_keeps_its_parameters() {
+    assert_eq!(Renamed::<u32>::ATTACHMENT, Some("size"));
+    assert_eq!(Renamed { bytes: Some(1u64) }.bytes, Some(1));
+}
+
+#[test]
+fn attachment_may_be_a_name_that_serde_gives() {
+    assert_eq!(Camel::ATTACHMENT, Some("fileSize"));
+    assert_eq!(Camel { file_size: 1 }.file_size, 1);
+}
+
+#[test]
+fn compile_errors_name_the_place_and_the_remedy() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}
