@@ -1,0 +1,88 @@
+//! Who is at the other end, for as long as the connection lives.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Names one connection of this process; never used twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// As a number.
+    #[must_use]
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The other end of a connection: an extractor, and an argument of the server's hooks.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    id: ConnectionId,
+    addr: Option<SocketAddr>,
+    /// Set by a login or by a session that was found good; raises the limit of a message.
+    logged_in: AtomicBool,
+}
+
+impl Peer {
+    /// A new connection from `addr`; in memory there is none.
+    #[must_use]
+    pub fn new(addr: Option<SocketAddr>) -> Self {
+        let logged_in = AtomicBool::new(false);
+        Self {
+            inner: Arc::new(Inner {
+                id: ConnectionId::next(),
+                addr,
+                logged_in,
+            }),
+        }
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.inner.id
+    }
+
+    /// Where the peer speaks from; `None` in memory.
+    #[must_use]
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.inner.addr
+    }
+
+    /// The address without its port.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.addr().map(|addr| addr.ip())
+    }
+
+    /// Whether somebody has shown a good session on this connection.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        self.inner.logged_in.load(Ordering::Relaxed)
+    }
+
+    /// Says whether somebody is logged in on this connection, which decides how long a message
+    /// may be. The sessions of this crate call it; an application with a login of its own does.
+    pub fn set_logged_in(&self, logged_in: bool) {
+        self.inner.logged_in.store(logged_in, Ordering::Relaxed);
+    }
+}

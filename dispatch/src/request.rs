@@ -1,0 +1,135 @@
+//! A request on its way in: what is known of it before its message is looked at.
+
+use std::fmt;
+use std::time::Instant;
+
+use crate::connection::Peer;
+use crate::extensions::Extensions;
+
+/// One request as guards, middleware and extractors see it: everything but the message.
+///
+/// Nothing in here comes from the message's own fields except the type and the token of the
+/// session, so a guard cannot be talked into an identity.
+pub struct Call {
+    message_type: &'static str,
+    peer: Peer,
+    token: Option<Token>,
+    attachment_len: Option<u64>,
+    received: Instant,
+    /// What middleware hands on to extractors.
+    pub extensions: Extensions,
+}
+
+impl Call {
+    /// A request of this type, received now; for tests of guards and extractors, too.
+    #[must_use]
+    pub fn new(message_type: &'static str, peer: Peer) -> Self {
+        Self {
+            message_type,
+            peer,
+            token: None,
+            attachment_len: None,
+            received: Instant::now(),
+            extensions: Extensions::new(),
+        }
+    }
+
+    /// With the token of a session as the peer sent it; longer than 64 bytes is none.
+    #[must_use]
+    pub fn with_session_token(mut self, token: &str) -> Self {
+        self.token = Token::new(token);
+        self
+    }
+
+    /// With an attachment of this many bytes.
+    #[must_use]
+    pub fn with_attachment_len(mut self, len: u64) -> Self {
+        self.attachment_len = Some(len);
+        self
+    }
+
+    /// The message's own type, whichever of its names the peer used.
+    #[must_use]
+    pub fn message_type(&self) -> &'static str {
+        self.message_type
+    }
+
+    /// The other end of the connection.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The token of a session as the peer sent it: a claim, not yet a session.
+    #[must_use]
+    pub fn session_token(&self) -> Option<&str> {
+        self.token.as_ref().map(Token::as_str)
+    }
+
+    /// How many bytes follow the message, where its type has an attachment.
+    #[must_use]
+    pub fn attachment_len(&self) -> Option<u64> {
+        self.attachment_len
+    }
+
+    /// When the last byte of the message had arrived.
+    #[must_use]
+    pub fn received(&self) -> Instant {
+        self.received
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("message_type", &self.message_type)
+            .field("peer", &self.peer)
+            .field("attachment_len", &self.attachment_len)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token in place: most are 32 characters, and each request carries one.
+struct Token {
+    len: u8,
+    bytes: [u8; Self::MAX],
+}
+
+impl Token {
+    const MAX: usize = 64;
+
+    fn new(text: &str) -> Option<Self> {
+        let mut bytes = [0; Self::MAX];
+        bytes
+            .get_mut(..text.len())?
+            .copy_from_slice(text.as_bytes());
+        Some(Self {
+            len: text.len() as u8,
+            bytes,
+        })
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)])
+            .expect("the bytes were copied from a str, whole")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_kept_and_not_shown() {
+        let call = Call::new("login", Peer::new(None)).with_session_token("c0ffee");
+        assert_eq!(call.session_token(), Some("c0ffee"));
+        assert!(!format!("{call:?}").contains("c0ffee"));
+        let longest = "x".repeat(64);
+        let call = call.with_session_token(&longest);
+        assert_eq!(call.session_token(), Some(&*longest));
+        assert_eq!(
+            call.with_session_token(&"x".repeat(65)).session_token(),
+            None
+        );
+    }
+}
