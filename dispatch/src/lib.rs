@@ -5,6 +5,7 @@ pub mod extensions;
 pub mod message;
 pub mod rejection;
 pub mod request;
+pub mod session;
 pub mod shape;
 
 pub use connection::{ConnectionId, Peer};
@@ -13,4 +14,5 @@ pub use message::Message;
 pub use packetboat_dispatch_derive::Message;
 pub use rejection::Rejection;
 pub use request::Call;
+pub use session::{Session, SessionId, SessionManager, SessionPolicy, SessionStore, Sessions};
 pub use shape::{Flagged, Plain, Shape};

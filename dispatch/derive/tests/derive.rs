@@ -4,7 +4,7 @@ use packetboat_dispatch_derive::Message;
 
 /// The trait as packetboat-dispatch has it, so that this crate is tested alone.
 mod wire {
-    pub trait Message {
+    pub(crate) trait Message {
         const TYPE: &'static str;
         const ALIASES: &'static [&'static str];
         const ATTACHMENT: Option<&'static str>;
