@@ -1,2 +1,2 @@
-//! Video on demand.
+//! The command line.
 fn main() {}

@@ -1,0 +1,191 @@
+//! Passwords: hashed slowly, away from the runtime's threads, a few at a time.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use packetboat_dispatch::Rejection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::messages::Secret;
+use crate::names;
+use crate::refusals::{BAD_NAME, BAD_PASSWORD, BUSY};
+
+/// Characters of an account's name at most: it stands in each row of a list of records.
+pub const MAX_NAME_CHARS: usize = 64;
+
+/// Bytes of a password at most. Clients send 32; people who type one never reach this.
+pub const MAX_PASSWORD_BYTES: usize = 1_024;
+
+/// Hashes and checks passwords with Argon2id.
+///
+/// One hash takes 19 MiB and about 19 ms, so as many run at once as there are processors, on the
+/// blocking pool, a bounded number wait, and the rest are told to come again.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    cost: Params,
+    /// One permit per hash that runs or waits.
+    room: Arc<Semaphore>,
+    /// One permit per hash that runs.
+    running: Arc<Semaphore>,
+    /// The hash that an unknown user's password is checked against, so that time does not tell.
+    nobody: Arc<str>,
+}
+
+impl Passwords {
+    /// Hashes at this cost, with room for so many that wait.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness to give.
+    pub fn new(cost: Params, waiting: usize) -> Self {
+        let parallel = std::thread::available_parallelism().map_or(1, usize::from);
+        let nobody = hash(&cost, "nobody").expect("a short password at a valid cost has a hash");
+        Self {
+            cost,
+            room: Arc::new(Semaphore::new(parallel + waiting)),
+            running: Arc::new(Semaphore::new(parallel)),
+            nobody: nobody.into(),
+        }
+    }
+
+    /// The hash of a new password, as a PHC string.
+    ///
+    /// # Errors
+    ///
+    /// `bad_password` when it is empty or too long, `busy` when too many wait.
+    pub async fn hash(&self, password: Secret) -> Result<Secret, Rejection> {
+        if password.0.is_empty() || password.0.len() > MAX_PASSWORD_BYTES {
+            return Err(BAD_PASSWORD.into());
+        }
+        let cost = self.cost.clone();
+        let hash = self.run(move || hash(&cost, &password.0)).await??;
+        Ok(Secret(hash))
+    }
+
+    /// Whether this is the password of `hash`; without one it is not, after the same time.
+    ///
+    /// # Errors
+    ///
+    /// `busy` when too many wait.
+    pub async fn verify(&self, password: Secret, hash: Option<Secret>) -> Result<bool, Rejection> {
+        let known = hash.is_some();
+        let hash = hash.map_or_else(|| self.nobody.as_ref().to_owned(), |hash| hash.0);
+        let matches = self.run(move || verify(&password.0, &hash)).await??;
+        Ok(matches && known)
+    }
+
+    /// Runs one hash on the blocking pool when its turn comes.
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Rejection> {
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+            return Err(BUSY.into());
+        };
+        let turn = Arc::clone(&self.running).acquire_owned().await?;
+        // The permits go along: a caller that goes away must not let another hash start early.
+        let permits: [OwnedSemaphorePermit; 2] = [room, turn];
+        let done = tokio::task::spawn_blocking(move || {
+            let result = job();
+            drop(permits);
+            result
+        });
+        Ok(done.await?)
+    }
+}
+
+fn hash(cost: &Params, password: &str) -> Result<String, argon2::password_hash::Error> {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.clone());
+    Ok(argon2.hash_password(password.as_bytes())?.to_string())
+}
+
+fn verify(password: &str, hash: &str) -> Result<bool, argon2::password_hash::Error> {
+    use argon2::password_hash::Error;
+    let hash = PasswordHash::new(hash)?;
+    match Argon2::default().verify_password(password.as_bytes(), &hash) {
+        Ok(()) => Ok(true),
+        Err(Error::PasswordInvalid) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses a name that cannot be an account's.
+///
+/// White space at the ends is refused since some databases do not count it, and so would take two
+/// names for one.
+///
+/// # Errors
+///
+/// `bad_name`.
+pub fn check_name(name: &str) -> Result<(), Rejection> {
+    let fits = !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS;
+    if fits && name.trim() == name && !name.chars().any(names::is_hidden) {
+        Ok(())
+    } else {
+        Err(BAD_NAME.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cheap() -> Params {
+        Params::new(Params::MIN_M_COST, 1, 1, None).expect("a valid cost")
+    }
+
+    fn secret(text: &str) -> Secret {
+        Secret(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn password_opens_its_own_hash_only() {
+        let passwords = Passwords::new(cheap(), 1);
+        let hash = passwords.hash(secret("one")).await.expect("hashes");
+        assert!(hash.0.starts_with("$argon2id$"), "{}", hash.0);
+        let verify = |password, hash| passwords.verify(secret(password), hash);
+        assert!(verify("one", Some(hash.clone())).await.expect("verifies"));
+        assert!(!verify("two", Some(hash)).await.expect("verifies"));
+        assert!(!verify("nobody", None).await.expect("verifies"));
+    }
+
+    #[tokio::test]
+    async fn default_cost_is_nineteen_mebibytes_twice() {
+        let hash = hash(&Params::DEFAULT, "one").expect("hashes");
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+    }
+
+    #[tokio::test]
+    async fn too_many_at_once_are_told_to_come_again() {
+        let passwords = Passwords::new(cheap(), 0);
+        let all = passwords.room.available_permits() as u32;
+        let taken = passwords.room.acquire_many(all).await.expect("open");
+        let refused = passwords.hash(secret("one")).await.expect_err("no room");
+        assert_eq!(refused.code(), BUSY.code);
+        drop(taken);
+        passwords.hash(secret("one")).await.expect("room again");
+    }
+
+    #[test]
+    fn names_that_mislead_are_refused() {
+        for name in [
+            "",
+            " ann",
+            "ann ",
+            "an\0n",
+            "an\u{202e}n",
+            "\u{1b}[2J",
+            &"x".repeat(65),
+        ] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["ann", "' OR 1=1 --", "张三", "a b", &"雪".repeat(64)] {
+            assert!(check_name(name).is_ok(), "{name:?}");
+        }
+    }
+}

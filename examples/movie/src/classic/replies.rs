@@ -1,0 +1,170 @@
+//! Replies that carry every spelling.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::messages::{
+    DownloadReply, LoginReply, MovieList, MovieRow, Notice, NoticeList, RecordList, RecordRow,
+    Secret,
+};
+
+/// Said where a list was cut.
+pub const MORE: &str = "内容较多,仅显示最新部分";
+
+/// A notice as `{title: content}`.
+struct Titled<'a>(&'a Notice);
+
+impl Serialize for Titled<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(&self.0.title, &self.0.content)?;
+        map.end()
+    }
+}
+
+fn titled(notices: &[Notice]) -> Vec<Titled<'_>> {
+    notices.iter().map(Titled).collect()
+}
+
+/// `more` and its text, present only where a list was cut.
+fn cut(more: bool) -> (Option<&'static str>, Option<bool>) {
+    if more {
+        (Some(MORE), Some(true))
+    } else {
+        (None, None)
+    }
+}
+
+impl Serialize for LoginReply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            msg: &'a str,
+            session: &'a Secret,
+            is_vip: u8,
+            last_notice: LastNotice<'a>,
+            new_notice: Option<&'a Notice>,
+            notice: &'a [Notice],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            more: Option<bool>,
+        }
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum LastNotice<'a> {
+            List(Vec<Titled<'a>>),
+            None(bool),
+        }
+        let last_notice = if self.notices.is_empty() {
+            LastNotice::None(false)
+        } else {
+            LastNotice::List(titled(&self.notices))
+        };
+        Wire {
+            msg: &self.msg,
+            session: &self.session,
+            is_vip: u8::from(self.is_vip),
+            last_notice,
+            new_notice: self.notices.first(),
+            notice: &self.notices,
+            more: cut(self.more).1,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for MovieList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            movie_list: &'a [MovieRow],
+            back_movie_list: &'a [MovieRow],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            msg: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            more: Option<bool>,
+        }
+        let (msg, more) = cut(self.more);
+        Wire {
+            movie_list: &self.movie_list,
+            back_movie_list: &self.movie_list,
+            msg,
+            more,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for DownloadReply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            wait_time: u64,
+            price: i32,
+            file_name: &'a str,
+            filename: &'a str,
+            file_size: u64,
+            filesize: u64,
+            movie_size: u64,
+        }
+        Wire {
+            wait_time: self.wait_time,
+            price: self.price,
+            file_name: &self.file_name,
+            filename: &self.file_name,
+            file_size: self.file_size,
+            filesize: self.file_size,
+            movie_size: self.file_size,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for RecordList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            download_list: Vec<&'a str>,
+            record_list: &'a [RecordRow],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            msg: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            more: Option<bool>,
+        }
+        let (msg, more) = cut(self.more);
+        Wire {
+            download_list: self
+                .record_list
+                .iter()
+                .map(|row| row.movie.as_str())
+                .collect(),
+            record_list: &self.record_list,
+            msg,
+            more,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for NoticeList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            notice_list: Vec<Titled<'a>>,
+            back_notice_list: &'a [Notice],
+            back_list: &'a [Notice],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            msg: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            more: Option<bool>,
+        }
+        let (msg, more) = cut(self.more);
+        Wire {
+            notice_list: titled(&self.notices),
+            back_notice_list: &self.notices,
+            back_list: &self.notices,
+            msg,
+            more,
+        }
+        .serialize(serializer)
+    }
+}

@@ -1,0 +1,153 @@
+//! Requests in any spelling; of two in one request the first of the table wins.
+//!
+//! serde's `alias` refuses a request that has both, so each message is read by way of a struct
+//! that has a field for every spelling.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::classic::zero_one;
+use crate::messages::{self, Secret, UserType};
+
+/// A key that is missing or holds the wrong thing. Its text names the key.
+#[derive(Debug)]
+pub struct BadKey(String);
+
+impl fmt::Display for BadKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A value that is only looked at when its spelling wins.
+type Unread = Option<Box<RawValue>>;
+
+/// The value under the first spelling that was sent.
+fn first<T: DeserializeOwned>(spellings: &[(&str, Unread)]) -> Result<T, BadKey> {
+    let sent = spellings
+        .iter()
+        .find_map(|(key, raw)| raw.as_ref().map(|raw| (key, raw)));
+    let Some((key, raw)) = sent else {
+        return Err(BadKey(format!("missing field `{}`", spellings[0].0)));
+    };
+    serde_json::from_str(raw.get()).map_err(|error| BadKey(format!("field `{key}`: {error}")))
+}
+
+/// [`messages::Register`] in any spelling.
+#[derive(Debug, Deserialize)]
+pub struct Register {
+    name: Unread,
+    username: Unread,
+    password: Secret,
+    user_type: UserType,
+}
+
+impl TryFrom<Register> for messages::Register {
+    type Error = BadKey;
+
+    fn try_from(sent: Register) -> Result<Self, BadKey> {
+        Ok(Self {
+            name: first(&[("name", sent.name), ("username", sent.username)])?,
+            password: sent.password,
+            user_type: sent.user_type,
+        })
+    }
+}
+
+/// [`messages::Login`] in any spelling.
+#[derive(Debug, Deserialize)]
+pub struct Login {
+    name: Unread,
+    username: Unread,
+    password: Secret,
+    user_type: UserType,
+    #[serde(default)]
+    keep: bool,
+}
+
+impl TryFrom<Login> for messages::Login {
+    type Error = BadKey;
+
+    fn try_from(sent: Login) -> Result<Self, BadKey> {
+        Ok(Self {
+            name: first(&[("name", sent.name), ("username", sent.username)])?,
+            password: sent.password,
+            user_type: sent.user_type,
+            keep: sent.keep,
+        })
+    }
+}
+
+/// [`messages::UploadMovie`] in any spelling.
+#[derive(Debug, Deserialize)]
+pub struct UploadMovie {
+    file_name: Unread,
+    movie_name: Unread,
+    file_size: u64,
+    file_md5: String,
+    #[serde(with = "zero_one")]
+    is_free: bool,
+}
+
+impl TryFrom<UploadMovie> for messages::UploadMovie {
+    type Error = BadKey;
+
+    fn try_from(sent: UploadMovie) -> Result<Self, BadKey> {
+        Ok(Self {
+            file_name: first(&[
+                ("file_name", sent.file_name),
+                ("movie_name", sent.movie_name),
+            ])?,
+            file_size: sent.file_size,
+            file_md5: sent.file_md5,
+            is_free: sent.is_free,
+        })
+    }
+}
+
+/// [`messages::DeleteMovie`] in any spelling.
+#[derive(Debug, Deserialize)]
+pub struct DeleteMovie {
+    delete_movie_id: Unread,
+    movie_id: Unread,
+}
+
+impl TryFrom<DeleteMovie> for messages::DeleteMovie {
+    type Error = BadKey;
+
+    fn try_from(sent: DeleteMovie) -> Result<Self, BadKey> {
+        let ids = [
+            ("delete_movie_id", sent.delete_movie_id),
+            ("movie_id", sent.movie_id),
+        ];
+        Ok(Self {
+            delete_movie_id: first(&ids)?,
+        })
+    }
+}
+
+/// [`messages::ReleaseNotice`] in any spelling.
+#[derive(Debug, Deserialize)]
+pub struct ReleaseNotice {
+    title: Unread,
+    notice_name: Unread,
+    content: Unread,
+    notice_content: Unread,
+}
+
+impl TryFrom<ReleaseNotice> for messages::ReleaseNotice {
+    type Error = BadKey;
+
+    fn try_from(sent: ReleaseNotice) -> Result<Self, BadKey> {
+        Ok(Self {
+            title: first(&[("title", sent.title), ("notice_name", sent.notice_name)])?,
+            content: first(&[
+                ("content", sent.content),
+                ("notice_content", sent.notice_content),
+            ])?,
+        })
+    }
+}

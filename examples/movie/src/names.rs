@@ -1,0 +1,204 @@
+//! Names from strangers, made fit to be shown and to name a file.
+//!
+//! The server stores a movie's name only to show it (files have keys of their own), and the client
+//! uses a name from a server for the file that it writes. Both pass it through [`sanitised`].
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Bytes of a sanitised name at most: file systems allow 255, and a temporary name adds some.
+pub const MAX_BYTES: usize = 200;
+
+/// Bytes of an ending (`.mp4`) that is kept when the rest is cut.
+const MAX_ENDING: usize = 16;
+
+/// What is left of a name that holds nothing usable.
+const NAMELESS: &str = "movie";
+
+/// Names that Windows gives to devices, whatever ending follows.
+const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+
+/// The last part of a path as a harmless file name.
+///
+/// Unicode compatibility forms are folded **first** (NFKC), since folding makes dots, slashes and
+/// device names out of look-alikes: `．．／x` is `../x`, and `COM¹` is `COM1`. Then everything up to
+/// the last slash or backslash goes, characters that are invisible or steer a terminal or the
+/// reading direction go, what Windows forbids becomes `_`, dots and spaces at either end go, and
+/// the rest is cut to [`MAX_BYTES`] with its ending kept. The result is never empty and is its own
+/// sanitised form.
+///
+/// ```
+/// use movie::names::sanitised;
+///
+/// assert_eq!(sanitised("../../etc/passwd"), "passwd");
+/// assert_eq!(sanitised("．．／雪.mp4"), "雪.mp4");
+/// ```
+pub fn sanitised(name: &str) -> String {
+    // Twice: taking out an invisible character can bring a letter and its accent together.
+    let folded: String = name.nfkc().filter(|c| !is_hidden(*c)).nfkc().collect();
+    let last = folded.rsplit(['/', '\\']).next().unwrap_or_default();
+    let tame: String = last
+        .chars()
+        .map(|c| if is_forbidden(c) { '_' } else { c })
+        .collect();
+    let trimmed = trim(&tame);
+    let short = trim(&shortened(trimmed)).to_owned();
+    match short.as_str() {
+        "" => NAMELESS.to_owned(),
+        name if is_device(name) => trim(&shortened(&format!("_{name}"))).to_owned(),
+        _ => short,
+    }
+}
+
+/// Whether a character moves the cursor, the reading direction, or nothing at all.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+fn is_forbidden(c: char) -> bool {
+    matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*')
+}
+
+fn trim(name: &str) -> &str {
+    name.trim_matches(|c: char| c == '.' || c.is_whitespace())
+}
+
+fn is_device(name: &str) -> bool {
+    let stem = name
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_ascii_lowercase();
+    let numbered = |port: &str| {
+        stem.strip_prefix(port)
+            .is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+    };
+    DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt")
+}
+
+fn shortened(name: &str) -> String {
+    if name.len() <= MAX_BYTES {
+        return name.to_owned();
+    }
+    let ending = match name.rfind('.') {
+        Some(dot) if name.len() - dot <= MAX_ENDING => &name[dot..],
+        _ => "",
+    };
+    let end = name.floor_char_boundary(MAX_BYTES - ending.len());
+    format!("{}{ending}", &name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Component, Path};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Names that have broken out of folders, terminals and file systems elsewhere.
+    const CORPUS: [(&str, &str); 39] = [
+        ("../etc/passwd", "passwd"),
+        ("../../../../etc/passwd", "passwd"),
+        ("..\\..\\windows\\system.ini", "system.ini"),
+        ("..", "movie"),
+        (".", "movie"),
+        ("", "movie"),
+        ("/", "movie"),
+        ("/etc/passwd", "passwd"),
+        ("C:\\boot.ini", "boot.ini"),
+        ("C:boot.ini", "C_boot.ini"),
+        ("\\\\server\\share\\a.mp4", "a.mp4"),
+        ("//server/share/a.mp4", "a.mp4"),
+        ("a\0.mp4", "a.mp4"),
+        ("a.mp4\0.txt", "a.mp4.txt"),
+        ("a\r\nSet-Cookie: b.mp4", "aSet-Cookie_ b.mp4"),
+        ("a\nb.mp4", "ab.mp4"),
+        ("%2e%2e%2fa.mp4", "%2e%2e%2fa.mp4"),
+        ("..%2fa.mp4", "%2fa.mp4"),
+        ("CON", "_CON"),
+        ("con.mp4", "_con.mp4"),
+        ("NUL.tar.gz", "_NUL.tar.gz"),
+        ("COM1", "_COM1"),
+        ("COM¹", "_COM1"),
+        ("LPT³.mp4", "_LPT3.mp4"),
+        ("a.mp4.", "a.mp4"),
+        ("a.mp4 ", "a.mp4"),
+        ("a.mp4. . .", "a.mp4"),
+        (".bashrc", "bashrc"),
+        ("a.mp4::$DATA", "a.mp4__$DATA"),
+        ("a.mp4:hidden.exe", "a.mp4_hidden.exe"),
+        ("‥/a.mp4", "a.mp4"),
+        ("．．／a.mp4", "a.mp4"),
+        ("．．＼a.mp4", "a.mp4"),
+        ("cafe\u{301}.mp4", "café.mp4"),
+        ("caf\u{e9}.mp4", "café.mp4"),
+        ("a\u{202e}4pm.exe", "a4pm.exe"),
+        ("\u{1b}[2J\u{9b}31ma.mp4", "[2J31ma.mp4"),
+        ("\u{200b}\u{feff}", "movie"),
+        ("~/a?.mp4", "a_.mp4"),
+    ];
+
+    #[test]
+    fn corpus_becomes_harmless() {
+        for (hostile, harmless) in CORPUS {
+            assert_eq!(sanitised(hostile), harmless, "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn long_name_keeps_its_ending() {
+        let name = format!("{}.mp4", "雪".repeat(300));
+        let short = sanitised(&name);
+        assert!(
+            short.len() <= MAX_BYTES && short.ends_with("雪.mp4"),
+            "{short}"
+        );
+    }
+
+    /// Text made of what hurts, and of anything else.
+    fn hostile() -> impl Strategy<Value = String> {
+        let nasty = prop::sample::select(vec![
+            "/",
+            "\\",
+            ".",
+            "..",
+            " ",
+            ":",
+            "\0",
+            "\u{1b}",
+            "\u{202e}",
+            "\u{200b}",
+            "．",
+            "／",
+            "‥",
+            "¹",
+            "\u{301}",
+            "e",
+            "con",
+            ".mp4",
+            "雪雪雪雪雪雪雪雪雪雪雪雪雪雪雪雪雪雪雪雪",
+        ]);
+        let piece = prop_oneof![3 => nasty.prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn any_name_is_one_component_and_stays_so(name in hostile()) {
+            let tame = sanitised(&name);
+            prop_assert_eq!(sanitised(&tame), tame.clone());
+            prop_assert!(tame.len() <= MAX_BYTES);
+            prop_assert!(!tame.chars().any(is_hidden));
+            prop_assert!(!tame.contains(['/', '\\']));
+            let parts: Vec<_> = Path::new(&tame).components().collect();
+            prop_assert!(matches!(parts[..], [Component::Normal(part)] if part == tame.as_str()));
+        }
+    }
+}
