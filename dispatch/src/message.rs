@@ -27,6 +27,10 @@ pub trait Message: Send + 'static {
     /// The field that states how many bytes follow the message, if any follow.
     const ATTACHMENT: Option<&'static str> = None;
 
+    /// The field of the reply that states how many bytes follow it, if any follow. A client reads
+    /// them by it; a server sends what its handler returned.
+    const REPLY_ATTACHMENT: Option<&'static str> = None;
+
     /// What a handler answers and a client receives.
     type Reply: Send + 'static;
 }

@@ -9,6 +9,7 @@ pub(crate) struct Attributes {
     pub(crate) aliases: Vec<LitStr>,
     pub(crate) reply: Type,
     pub(crate) attachment: Option<LitStr>,
+    pub(crate) reply_attachment: Option<LitStr>,
     pub(crate) krate: Option<Path>,
 }
 
@@ -19,6 +20,7 @@ struct Found {
     aliases: Vec<LitStr>,
     reply: Option<Type>,
     attachment: Option<LitStr>,
+    reply_attachment: Option<LitStr>,
     krate: Option<Path>,
 }
 
@@ -47,6 +49,7 @@ impl Attributes {
             aliases: found.aliases,
             reply,
             attachment: found.attachment,
+            reply_attachment: found.reply_attachment,
             krate: found.krate,
         })
     }
@@ -64,13 +67,15 @@ impl Found {
             once(meta, &mut self.reply, |meta| meta.value()?.parse())
         } else if key.is_ident("attachment") {
             once(meta, &mut self.attachment, name)
+        } else if key.is_ident("reply_attachment") {
+            once(meta, &mut self.reply_attachment, name)
         } else if key.is_ident("crate") {
             once(meta, &mut self.krate, |meta| {
                 meta.value()?.call(Path::parse_mod_style)
             })
         } else {
             Err(meta
-                .error("unknown key, expected `type`, `alias`, `reply`, `attachment` or `crate`"))
+                .error("unknown key, expected `type`, `alias`, `reply`, `attachment`, `reply_attachment` or `crate`"))
         }
     }
 }

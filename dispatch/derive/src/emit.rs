@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{DeriveInput, Result};
+use syn::{DeriveInput, LitStr, Result};
 
 use crate::attributes::Attributes;
 use crate::fields;
@@ -14,15 +14,14 @@ pub(crate) fn message(input: &DeriveInput) -> Result<TokenStream> {
         aliases,
         reply,
         attachment,
+        reply_attachment,
         krate,
     } = Attributes::of(input)?;
-    let attachment = match &attachment {
-        Some(field) => {
-            fields::check_attachment(input, field)?;
-            quote!(::core::option::Option::Some(#field))
-        }
-        None => quote!(::core::option::Option::None),
-    };
+    if let Some(field) = &attachment {
+        fields::check_attachment(input, field)?;
+    }
+    let attachment = option(attachment.as_ref());
+    let reply_attachment = option(reply_attachment.as_ref());
     let krate = krate.map_or_else(|| quote!(::packetboat_dispatch), |path| quote!(#path));
     let name = &input.ident;
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
@@ -32,7 +31,15 @@ pub(crate) fn message(input: &DeriveInput) -> Result<TokenStream> {
             const TYPE: &'static str = #kind;
             const ALIASES: &'static [&'static str] = &[#(#aliases),*];
             const ATTACHMENT: ::core::option::Option<&'static str> = #attachment;
+            const REPLY_ATTACHMENT: ::core::option::Option<&'static str> = #reply_attachment;
             type Reply = #reply;
         }
     })
+}
+
+fn option(name: Option<&LitStr>) -> TokenStream {
+    match name {
+        Some(name) => quote!(::core::option::Option::Some(#name)),
+        None => quote!(::core::option::Option::None),
+    }
 }

@@ -8,6 +8,7 @@ mod wire {
         const TYPE: &'static str;
         const ALIASES: &'static [&'static str];
         const ATTACHMENT: Option<&'static str>;
+        const REPLY_ATTACHMENT: Option<&'static str>;
         type Reply;
     }
 }
@@ -48,6 +49,10 @@ struct Camel {
 #[message(type = "buy_vip", reply = Done, crate = wire)]
 struct BuyVip {}
 
+#[derive(Message)]
+#[message(type = "download", reply = Done, reply_attachment = "size", crate = wire)]
+struct Download {}
+
 fn reply_of<M: wire::Message<Reply = R>, R>(_: &M) {}
 
 #[test]
@@ -55,8 +60,16 @@ fn plain_message_has_a_type_and_nothing_else() {
     assert_eq!(Login::TYPE, "login");
     assert!(Login::ALIASES.is_empty());
     assert_eq!(Login::ATTACHMENT, None);
+    assert_eq!(Login::REPLY_ATTACHMENT, None);
     assert_eq!(BuyVip::TYPE, "buy_vip");
     reply_of::<_, Done>(&BuyVip {});
+}
+
+#[test]
+fn reply_may_have_the_file() {
+    assert_eq!(Download::REPLY_ATTACHMENT, Some("size"));
+    assert_eq!(Download::ATTACHMENT, None);
+    reply_of::<_, Done>(&Download {});
 }
 
 #[test]
