@@ -1,0 +1,1 @@
+//! The orm suite, written once and run on every database.
