@@ -1,6 +1,6 @@
 //! Bytes in, events out; touches no socket.
 
-use std::{fmt, mem};
+use std::{fmt, mem, ops::Range};
 
 use crate::{
     error::{Error, Part},
@@ -82,6 +82,27 @@ pub struct Decoder<H> {
     max_attachment: u64,
 }
 
+/// An [`Event`] by its position in the buffer.
+pub(crate) enum Step<H> {
+    Message { header: H, at: Range<usize> },
+    Attachment { at: Range<usize> },
+    End,
+}
+
+impl<H: Header> Step<H> {
+    #[inline]
+    pub(crate) fn event(self, decoder: &Decoder<H>) -> Event<'_, H> {
+        match self {
+            Self::Message { header, at } => Event::Message {
+                header,
+                message: decoder.bytes(at),
+            },
+            Self::Attachment { at } => Event::Attachment(decoder.bytes(at)),
+            Self::End => Event::End,
+        }
+    }
+}
+
 /// What the next byte belongs to.
 enum State<H> {
     Header,
@@ -145,14 +166,24 @@ impl<H: Header> Decoder<H> {
     /// A header that is refused, by its format or by a limit.
     #[inline]
     pub fn decode(&mut self) -> Result<Option<Event<'_, H>>, Error> {
+        let step = self.step()?;
+        Ok(step.map(|step| step.event(self)))
+    }
+
+    /// [`decode`](Self::decode) by positions in the buffer, which borrow nothing: a loop around it
+    /// can go on reading.
+    #[inline]
+    pub(crate) fn step(&mut self) -> Result<Option<Step<H>>, Error> {
         self.start += mem::take(&mut self.lent);
         if let State::Attachment { left, .. } = self.state {
             if left == 0 {
                 self.state = State::Header;
-                return Ok(Some(Event::End));
+                return Ok(Some(Step::End));
             }
-            let bytes = self.attachment_bytes(usize::MAX);
-            return Ok((!bytes.is_empty()).then_some(Event::Attachment(bytes)));
+            let n = self.attachment_bytes(usize::MAX).len();
+            return Ok((n > 0).then(|| Step::Attachment {
+                at: self.start..self.start + n,
+            }));
         }
         if !matches!(self.state, State::Message { .. }) {
             self.state = State::Header;
@@ -171,14 +202,27 @@ impl<H: Header> Decoder<H> {
                     self.state = State::Attachment { len, left: len };
                 }
                 self.lent = len;
-                let message = &self.buf[self.start..self.start + len];
-                Ok(Some(Event::Message { header, message }))
+                Ok(Some(Step::Message {
+                    header,
+                    at: self.start..self.start + len,
+                }))
             }
             partial => {
                 self.state = partial;
                 Ok(None)
             }
         }
+    }
+
+    /// The bytes at a position that the last [`step`](Self::step) gave.
+    #[inline]
+    pub(crate) fn bytes(&self, at: Range<usize>) -> &[u8] {
+        &self.buf[at]
+    }
+
+    /// Whether it holds a buffer.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.buf.capacity() > 0
     }
 
     /// Says that the message just handed out is followed by an attachment of `len` bytes. No call

@@ -1,6 +1,10 @@
 //! Front door: frames, attachments and limits.
 
+mod attachment;
+mod body;
 mod budget;
+mod chunk;
+mod connection;
 mod decoder;
 mod encoder;
 mod error;
@@ -8,8 +12,19 @@ mod header;
 mod hint;
 mod limits;
 mod prefix;
+mod rate;
+mod reader;
+mod save;
+mod sendfile;
+mod source;
+mod transmit;
+mod writer;
 
+pub use attachment::Attachment;
+pub use body::{Body, BodyExt};
 pub use budget::{Budget, Lease};
+pub use chunk::Chunk;
+pub use connection::{Connection, linger};
 pub use decoder::{Decoder, Event, Phase};
 pub use encoder::{Encoder, MessageWriter};
 pub use error::{Error, Part};
@@ -17,3 +32,7 @@ pub use header::Header;
 pub use hint::Hint;
 pub use limits::Limits;
 pub use prefix::{ParsePrefixError, Prefix};
+pub use reader::{Message, Reader};
+pub use save::TempFile;
+pub use source::Source;
+pub use writer::{Pace, Writer};

@@ -1,0 +1,216 @@
+//! A body becomes a file: whole and durable, or not there at all.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+    time::UNIX_EPOCH,
+};
+
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+
+use crate::{body::Body, chunk::Chunk, error::Error};
+
+/// What every temporary name begins and ends with.
+const BEFORE: &str = ".";
+const AFTER: &str = ".packetboat-part";
+
+/// A received file under its temporary name: complete and synced, but not yet visible.
+///
+/// Dropping it removes it.
+#[must_use = "a temporary file that is not persisted is removed"]
+pub struct TempFile {
+    temporary: PathBuf,
+    path: PathBuf,
+    len: u64,
+}
+
+impl TempFile {
+    /// Renames it to the path it was received for, replacing a file that is there, and syncs the
+    /// folder. Then it survives a power cut.
+    ///
+    /// # Errors
+    ///
+    /// The disk's, as [`Error::Io`]. The temporary file is removed. Where only the folder's sync
+    /// failed, the file is already there under its path.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the rename happens although the future is dropped.
+    pub async fn persist(self) -> Result<(), Error> {
+        let renamed = spawn_blocking(move || {
+            fs::rename(&self.temporary, &self.path)?;
+            let folder = folder(&self.path).to_owned();
+            // The name is gone, so there is nothing left for the drop to remove.
+            drop(self);
+            File::open(folder)?.sync_all()
+        });
+        Ok(renamed.await.map_err(gone)??)
+    }
+
+    /// Where the bytes are now, for a look before they are persisted.
+    pub fn temporary_path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Where [`persist`](Self::persist) puts them.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The length in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether a file of this name is one that a killed process left behind. To be asked of each
+    /// name in a folder when an application starts, before it receives anything there.
+    ///
+    /// ```
+    /// use packetboat_framing::TempFile;
+    /// assert!(TempFile::is_temporary(".4711-1-8a.packetboat-part".as_ref()));
+    /// assert!(!TempFile::is_temporary("film.mp4".as_ref()));
+    /// ```
+    pub fn is_temporary(name: &OsStr) -> bool {
+        let name = name.as_encoded_bytes();
+        name.starts_with(BEFORE.as_bytes()) && name.ends_with(AFTER.as_bytes())
+    }
+
+    /// A new, empty file beside `path`. Blocking.
+    fn create(path: PathBuf) -> io::Result<(Self, File)> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let folder = folder(&path).to_owned();
+        loop {
+            // Unique among the living by process and count, and among the dead by the clock;
+            // `create_new` settles what is left.
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let clock = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+            let name = format!("{BEFORE}{}-{count}-{clock:x}{AFTER}", process::id());
+            let temporary = folder.join(OsString::from(name));
+            match File::create_new(&temporary) {
+                Ok(file) => {
+                    return Ok((
+                        Self {
+                            temporary,
+                            path,
+                            len: 0,
+                        },
+                        file,
+                    ));
+                }
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        // After `persist` there is no such name. Any other failure leaves a file that
+        // `is_temporary` finds at the next start.
+        if let Err(error) = fs::remove_file(&self.temporary)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.temporary.display(), %error, "temporary file not removed");
+        }
+    }
+}
+
+impl fmt::Debug for TempFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TempFile")
+            .field("path", &self.path)
+            .field("len", &self.len)
+            .finish()
+    }
+}
+
+/// Writes a body to a temporary file beside `path`, and to `tee`.
+///
+/// Two buffers: while the blocking pool writes (and hashes) one, the next is gathered from the
+/// socket. The longer a write takes, the fuller the next buffer is when it comes to its turn.
+pub(crate) async fn receive<B, T>(body: &mut B, path: &Path, tee: T) -> Result<(TempFile, T), Error>
+where
+    B: Body,
+    T: Write + Send + 'static,
+{
+    let path = path.to_owned();
+    let create = spawn_blocking(move || TempFile::create(path));
+    let (mut temp, file) = create.await.map_err(gone)??;
+    let mut job = Some(Job { file, tee });
+    let mut writing: Option<JoinHandle<io::Result<Job<T>>>> = None;
+    let mut more = true;
+    loop {
+        if let Some(idle) = job.take() {
+            match body.take() {
+                Some(chunk) => {
+                    temp.len += chunk.len() as u64;
+                    writing = Some(spawn_blocking(move || idle.write(&chunk)));
+                    more = true;
+                }
+                None if body.remaining() == 0 => {
+                    let sync = move || idle.file.sync_data().map(|()| idle.tee);
+                    let tee = spawn_blocking(sync).await.map_err(gone)??;
+                    return Ok((temp, tee));
+                }
+                None => {
+                    job = Some(idle);
+                    more = true;
+                }
+            }
+        }
+        tokio::select! {
+            biased;
+            done = finished(&mut writing), if writing.is_some() => {
+                writing = None;
+                job = Some(done?);
+            }
+            gathered = body.gather(), if more => more = gathered?,
+        }
+    }
+}
+
+/// What a write on the blocking pool needs and gives back.
+struct Job<T> {
+    file: File,
+    tee: T,
+}
+
+impl<T: Write> Job<T> {
+    fn write(mut self, chunk: &Chunk) -> io::Result<Self> {
+        self.file.write_all(chunk)?;
+        self.tee.write_all(chunk)?;
+        Ok(self)
+    }
+}
+
+/// Waits for the write that is under way. Dropping the future leaves it under way.
+async fn finished<T>(writing: &mut Option<JoinHandle<io::Result<T>>>) -> Result<T, Error> {
+    match writing {
+        Some(handle) => Ok(handle.await.map_err(gone)??),
+        None => std::future::pending().await,
+    }
+}
+
+/// A job of the blocking pool did not end: the runtime is shutting down, or a tee panicked.
+pub(crate) fn gone(error: JoinError) -> Error {
+    Error::Io(io::Error::other(error))
+}
+
+/// The folder that a path's name stands in.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,251 @@
+//! A source on its way out, slice by slice.
+
+use std::{
+    fs::File,
+    future::{Future, poll_fn},
+    io,
+    os::unix::fs::FileExt,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    task::{JoinHandle, spawn_blocking},
+};
+
+use crate::{
+    budget::Budget,
+    chunk::Chunk,
+    error::Error,
+    rate::Meter,
+    save::gone,
+    sendfile::{self, Socket},
+    source::{Kind, Source},
+};
+
+/// A piece that passes through memory: large enough for the disk, small beside the budget.
+const PIECE: usize = 256 * 1024;
+
+/// Sends a [`Source`]. All of its state is here, so that the future of one step can be dropped
+/// and the next step goes on where it was.
+pub(crate) struct Transmit {
+    source: Source,
+    sent: u64,
+    /// A file is known to be in memory up to here (as an offset into the source).
+    warm: u64,
+    warming: Option<(u64, JoinHandle<io::Result<()>>)>,
+    /// A piece that passes through memory, and how much of it has gone.
+    piece: Option<(Chunk, usize)>,
+    loading: Option<JoinHandle<io::Result<Chunk>>>,
+}
+
+impl Transmit {
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            sent: 0,
+            warm: 0,
+            warming: None,
+            piece: None,
+            loading: None,
+        }
+    }
+
+    /// Bytes that have not been sent.
+    pub(crate) fn remaining(&self) -> u64 {
+        self.source.len - self.sent
+    }
+
+    /// Sends as much as the writer takes at once, and at most `slice` bytes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub(crate) async fn step<W: AsyncWrite + Unpin + 'static>(
+        &mut self,
+        io: &mut W,
+        slice: usize,
+        budget: &Budget,
+        meter: &mut Meter,
+    ) -> Result<(), Error> {
+        let remaining = usize::try_from(self.remaining()).unwrap_or(usize::MAX);
+        let slice = slice.min(remaining);
+        if slice == 0 {
+            return Ok(());
+        }
+        if let Kind::Bytes(bytes) = &self.source.kind {
+            let start = bytes.len() - remaining;
+            let n = meter
+                .watch(io.write(&bytes[start..start + slice]))
+                .await??;
+            return self.gone(n, meter);
+        }
+        if let (Kind::File { file, offset, .. }, Some(socket)) = (&self.source.kind, Socket::of(io))
+        {
+            let (file, at) = (Arc::clone(file), offset + self.sent);
+            if slice == remaining {
+                self.check_length(&file)?;
+            }
+            self.warm_up(&file, at, slice).await?;
+            let n = meter.watch(socket.send(&file, at, slice)).await??;
+            return match n {
+                0 => Err(self.too_short()),
+                n => self.gone(n, meter),
+            };
+        }
+        if self.piece.is_none() {
+            let piece = self.load(remaining, budget).await?;
+            self.piece = Some((piece, 0));
+        }
+        let Some((piece, at)) = &mut self.piece else {
+            return Ok(());
+        };
+        let end = piece.len().min(*at + slice);
+        let n = meter.watch(io.write(&piece[*at..end])).await??;
+        *at += n;
+        if *at == piece.len() {
+            self.piece = None;
+        }
+        self.gone(n, meter)
+    }
+
+    fn gone(&mut self, n: usize, meter: &mut Meter) -> Result<(), Error> {
+        if n == 0 {
+            return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+        }
+        self.sent += n as u64;
+        meter.moved(n);
+        Ok(())
+    }
+
+    /// Makes sure that a slice is in memory, so that sending it does not stall the runtime.
+    async fn warm_up(&mut self, file: &Arc<File>, at: u64, slice: usize) -> Result<(), Error> {
+        let slice = slice as u64;
+        if self.warming.is_none() {
+            if self.sent < self.warm {
+                return Ok(());
+            }
+            let end = self.sent + slice;
+            if sendfile::is_warm(file, at, slice) {
+                self.warm = end;
+                return Ok(());
+            }
+            let file = Arc::clone(file);
+            let warm = spawn_blocking(move || sendfile::warm(&file, at, slice));
+            self.warming = Some((end, warm));
+        }
+        if let Some((end, warm)) = &mut self.warming {
+            let end = *end;
+            let result = warm.await;
+            self.warming = None;
+            result.map_err(gone)??;
+            // Sent whatever a second look would say: it may have been evicted, or lie on a file
+            // system that cannot tell, and must not be read for ever.
+            self.warm = end;
+        }
+        Ok(())
+    }
+
+    /// The next piece that passes through memory, read in full.
+    async fn load(&mut self, remaining: usize, budget: &Budget) -> Result<Chunk, Error> {
+        let max = remaining.min(PIECE);
+        if let Kind::Reader(reader) = &mut self.source.kind {
+            let lease = budget.lease(max, max).await;
+            let mut chunk = Chunk::new(max, lease);
+            return match read_piece(reader.as_mut(), &mut chunk, remaining).await? {
+                Read::Some => Ok(chunk),
+                Read::End => Err(self.too_short()),
+                Read::Beyond => Err(Error::SourceTooLong {
+                    len: self.source.len,
+                }),
+            };
+        }
+        let Kind::File { file, offset, .. } = &self.source.kind else {
+            unreachable!("bytes are sent from where they are")
+        };
+        let (file, at) = (Arc::clone(file), offset + self.sent);
+        if max == remaining {
+            self.check_length(&file)?;
+        }
+        if self.loading.is_none() {
+            let mut chunk = Chunk::new(max, budget.lease(max, max).await);
+            chunk.buffer().resize(max, 0);
+            match sendfile::read_now(&file, chunk.buffer(), at) {
+                Ok(n) if n == max => return Ok(chunk),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Err(e.into()),
+            }
+            sendfile::advise(&file, at, 2 * max as u64);
+            self.loading = Some(spawn_blocking(move || {
+                file.read_exact_at(chunk.buffer(), at).map(|()| chunk)
+            }));
+        }
+        let Some(loading) = &mut self.loading else {
+            unreachable!("just filled in")
+        };
+        let result = loading.await;
+        self.loading = None;
+        match result.map_err(gone)? {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.too_short()),
+            result => Ok(result?),
+        }
+    }
+
+    /// A whole file that has grown since it was announced is longer than announced. Looked at
+    /// before its last slice goes, so that the peer does not take it for complete.
+    fn check_length(&self, file: &File) -> Result<(), Error> {
+        match self.source.kind {
+            Kind::File { whole: true, .. } if file.metadata()?.len() > self.source.len => {
+                Err(Error::SourceTooLong {
+                    len: self.source.len,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn too_short(&self) -> Error {
+        Error::SourceTooShort {
+            len: self.source.len,
+            sent: self.sent,
+        }
+    }
+}
+
+/// What one read of a reader found.
+enum Read {
+    Some,
+    End,
+    Beyond,
+}
+
+/// Reads once from a source's reader. Before its last byte is given, it is asked for one more.
+///
+/// # Cancel safety
+///
+/// Dropping the future loses nothing: it is over as soon as something has been read.
+async fn read_piece(
+    mut reader: Pin<&mut (dyn AsyncRead + Send)>,
+    chunk: &mut Chunk,
+    remaining: usize,
+) -> io::Result<Read> {
+    use bytes::BufMut;
+    let room = chunk.room();
+    let n = reader.read_buf(&mut chunk.buffer().limit(room)).await?;
+    if n == 0 {
+        return Ok(Read::End);
+    }
+    if n == remaining {
+        let mut more = [0; 1];
+        let mut next = pin!(reader.read(&mut more));
+        // Asked once and not waited for: a reader that is silent now may be silent for ever.
+        let next = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+        if matches!(next, Poll::Ready(Ok(1))) {
+            return Ok(Read::Beyond);
+        }
+    }
+    Ok(Read::Some)
+}
