@@ -220,6 +220,11 @@ impl<H: Header> Decoder<H> {
         &self.buf[at]
     }
 
+    /// The bytes lent out by the last event.
+    pub(crate) fn lent(&self) -> &[u8] {
+        &self.buf[self.start..self.start + self.lent]
+    }
+
     /// Whether it holds a buffer.
     pub(crate) fn is_warm(&self) -> bool {
         self.buf.capacity() > 0

@@ -27,6 +27,11 @@ pub enum Error {
         max: u64,
     },
 
+    /// The peer's message did not say how long its attachment is, so nobody knows where the next
+    /// message begins.
+    #[error("length of the attachment not known")]
+    AttachmentUnknown,
+
     /// The peer announced a length that no message has: negative, or below the least.
     #[error("{value} is no length of a message{}", Looks(hint))]
     BadLength {
@@ -171,6 +176,7 @@ impl Error {
         matches!(
             self,
             Self::AttachmentTooLarge { .. }
+                | Self::AttachmentUnknown
                 | Self::BadLength { .. }
                 | Self::BodyTooSlow { .. }
                 | Self::DrainLimit { .. }

@@ -1,9 +1,13 @@
 //! Front door: frames, attachments and limits.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 mod attachment;
+pub mod blocking;
 mod body;
 mod budget;
 mod chunk;
+pub mod classic;
 mod connection;
 mod decoder;
 mod encoder;

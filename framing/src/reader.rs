@@ -396,6 +396,11 @@ impl<R: AsyncRead + Unpin, H: Header> Reader<R, H> {
         self.io
     }
 
+    /// The message that was last given, which is there until the next call.
+    pub(crate) fn last_message(&self) -> &[u8] {
+        self.decoder.lent()
+    }
+
     fn step(&mut self) -> Result<Option<Step<H>>, Error> {
         let step = self.decoder.step()?;
         if let Some(Step::Message { .. }) = step {

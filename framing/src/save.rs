@@ -42,14 +42,15 @@ impl TempFile {
     ///
     /// Once polled, the rename happens although the future is dropped.
     pub async fn persist(self) -> Result<(), Error> {
-        let renamed = spawn_blocking(move || {
-            fs::rename(&self.temporary, &self.path)?;
-            let folder = folder(&self.path).to_owned();
-            // The name is gone, so there is nothing left for the drop to remove.
-            drop(self);
-            File::open(folder)?.sync_all()
-        });
+        let renamed = spawn_blocking(move || self.persist_now());
         Ok(renamed.await.map_err(gone)??)
+    }
+
+    /// [`persist`](Self::persist), blocking.
+    pub(crate) fn persist_now(self) -> io::Result<()> {
+        fs::rename(&self.temporary, &self.path)?;
+        // The drop finds nothing under the old name.
+        File::open(folder(&self.path))?.sync_all()
     }
 
     /// Where the bytes are now, for a look before they are persisted.
@@ -86,7 +87,7 @@ impl TempFile {
     }
 
     /// A new, empty file beside `path`. Blocking.
-    fn create(path: PathBuf) -> io::Result<(Self, File)> {
+    pub(crate) fn create(path: PathBuf) -> io::Result<(Self, File)> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let folder = folder(&path).to_owned();
         loop {
