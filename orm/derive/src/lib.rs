@@ -1,1 +1,52 @@
-//! The derives of packetboat-orm.
+#![doc = include_str!("../README.md")]
+
+mod attributes;
+mod field;
+mod model;
+mod render;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Makes a struct with named fields a row of a table, and an enum of its columns beside it: `user::name` for
+/// `struct User { name: String, .. }`.
+///
+/// The primary key is the field `id`, or the one marked `#[model(key)]`.
+///
+/// On the struct:
+///
+/// - `#[model(table = "users")]`: the table's name; by default the struct's, in snake case.
+/// - `#[model(columns = "users")]`: the name under which the columns stand; by default the struct's, in snake case.
+/// - `#[model(unique(class, seat))]`: these fields together differ between any two rows; may be repeated.
+/// - `#[model(crate = path)]`: where this crate is, if not at `::packetboat_orm`.
+///
+/// On a field:
+///
+/// - `#[model(key)]` (or `pk`): the primary key.
+/// - `#[model(column = "type")]`: the column's name; by default the field's.
+/// - `#[model(unique)]`: differs between any two rows.
+/// - `#[model(default = 0)]`: the column's DEFAULT, a literal, or `now`, for rows that others insert without it.
+/// - `#[model(size = 64)]`: the longest text (in characters) or bytes. Keys and unique columns have 255 by default.
+/// - `#[model(text)]`: no size, which is the default of a text that is neither key nor unique.
+/// - `#[model(scale = 2)]`: digits after the point of a `Decimal`.
+#[proc_macro_derive(Model, attributes(model))]
+pub fn derive_model(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    model::expand(&input)
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}
+
+/// Makes a newtype around a field, or an enum without data, a field.
+///
+/// An enum is kept as text: each variant's name in snake case, or what `#[model(rename = "..")]` on it says. With
+/// `#[model(integer)]` on the enum it is kept as its discriminant.
+///
+/// `#[model(crate = path)]` says where this crate is, if not at `::packetboat_orm`.
+#[proc_macro_derive(Field, attributes(model))]
+pub fn derive_field(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    field::expand(&input)
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}

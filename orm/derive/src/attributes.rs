@@ -1,0 +1,208 @@
+//! What stands in `#[model(..)]`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ext::IdentExt as _;
+use syn::meta::ParseNestedMeta;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Ident, Lit, LitInt, LitStr, Path, Result, Token};
+
+/// Calls `each` for every item of every `#[model(..)]`.
+pub(crate) fn parse(
+    attributes: &[Attribute],
+    mut each: impl FnMut(&ParseNestedMeta<'_>) -> Result<()>,
+) -> Result<()> {
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("model"))
+        .try_for_each(|attribute| attribute.parse_nested_meta(|meta| each(&meta)))
+}
+
+/// The path of the crate, from `crate = path`.
+pub(crate) fn krate(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    let value = meta.value()?;
+    // As a path, or in quotes as serde has it.
+    let path = if value.peek(LitStr) {
+        value.parse::<LitStr>()?.parse::<Path>()?
+    } else {
+        value.parse::<Path>()?
+    };
+    Ok(quote!(#path))
+}
+
+/// The crate's place unless told otherwise.
+pub(crate) fn default_krate() -> TokenStream {
+    quote!(::packetboat_orm)
+}
+
+/// A name that goes into SQL. Held to letters, digits and `_`, so that it means the same quoted and unquoted, and on
+/// every database.
+pub(crate) fn name(meta: &ParseNestedMeta<'_>) -> Result<String> {
+    let literal: LitStr = meta.value()?.parse()?;
+    let name = literal.value();
+    let plain = |c: char| c.is_alphanumeric() || c == '_';
+    if name.is_empty() || !name.chars().all(plain) || name.starts_with(|c: char| c.is_numeric()) {
+        return Err(syn::Error::new(
+            literal.span(),
+            "a name of letters, digits and `_`, not starting with a digit",
+        ));
+    }
+    Ok(name)
+}
+
+/// What the attributes of a struct say.
+pub(crate) struct OfStruct {
+    pub(crate) krate: TokenStream,
+    pub(crate) table: Option<String>,
+    pub(crate) columns: Option<String>,
+    pub(crate) uniques: Vec<Vec<Ident>>,
+}
+
+impl OfStruct {
+    pub(crate) fn parse(attributes: &[Attribute]) -> Result<Self> {
+        let mut this = Self {
+            krate: default_krate(),
+            table: None,
+            columns: None,
+            uniques: Vec::new(),
+        };
+        parse(attributes, |meta| {
+            if meta.path.is_ident("table") {
+                this.table = Some(name(meta)?);
+            } else if meta.path.is_ident("columns") {
+                this.columns = Some(name(meta)?);
+            } else if meta.path.is_ident("unique") {
+                let fields;
+                syn::parenthesized!(fields in meta.input);
+                let fields = Punctuated::<Ident, Token![,]>::parse_terminated_with(
+                    &fields,
+                    Ident::parse_any,
+                )?;
+                this.uniques.push(fields.into_iter().collect());
+            } else if meta.path.is_ident("crate") {
+                this.krate = krate(meta)?;
+            } else {
+                return Err(meta.error("expected `table`, `columns`, `unique(..)` or `crate`"));
+            }
+            Ok(())
+        })?;
+        Ok(this)
+    }
+}
+
+/// What the attributes of a field say.
+#[derive(Default)]
+pub(crate) struct OfField {
+    pub(crate) key: bool,
+    pub(crate) unique: bool,
+    pub(crate) text: bool,
+    pub(crate) column: Option<String>,
+    pub(crate) default: Option<Default>,
+    pub(crate) size: Option<LitInt>,
+    pub(crate) scale: Option<LitInt>,
+}
+
+/// A column's DEFAULT.
+pub(crate) enum Default {
+    Literal { negative: bool, literal: Lit },
+    Now,
+}
+
+impl OfField {
+    pub(crate) fn parse(attributes: &[Attribute]) -> Result<Self> {
+        let mut this = Self::default();
+        parse(attributes, |meta| {
+            if meta.path.is_ident("key") || meta.path.is_ident("pk") {
+                this.key = true;
+            } else if meta.path.is_ident("unique") {
+                this.unique = true;
+            } else if meta.path.is_ident("text") {
+                this.text = true;
+            } else if meta.path.is_ident("column") {
+                this.column = Some(name(meta)?);
+            } else if meta.path.is_ident("default") {
+                this.default = Some(default(meta)?);
+            } else if meta.path.is_ident("size") {
+                this.size = Some(number(meta, 1, 16_383)?);
+            } else if meta.path.is_ident("scale") {
+                this.scale = Some(number(meta, 0, 18)?);
+            } else {
+                return Err(meta.error(
+                    "expected `key`, `unique`, `text`, `column`, `default`, `size` or `scale`",
+                ));
+            }
+            Ok(())
+        })?;
+        Ok(this)
+    }
+}
+
+fn default(meta: &ParseNestedMeta<'_>) -> Result<Default> {
+    let value = meta.value()?;
+    if value.peek(Ident::peek_any) && !value.peek(syn::LitBool) {
+        let word: Ident = value.parse()?;
+        if word == "now" {
+            return Ok(Default::Now);
+        }
+        return Err(syn::Error::new(word.span(), "expected a literal or `now`"));
+    }
+    let negative = value.parse::<Option<Token![-]>>()?.is_some();
+    let literal: Lit = value.parse()?;
+    let fits = match &literal {
+        Lit::Int(_) | Lit::Float(_) => true,
+        Lit::Bool(_) | Lit::Str(_) => !negative,
+        _ => false,
+    };
+    if fits {
+        Ok(Default::Literal { negative, literal })
+    } else {
+        Err(syn::Error::new(
+            literal.span(),
+            "expected a number, a text, `true`, `false` or `now`",
+        ))
+    }
+}
+
+fn number(meta: &ParseNestedMeta<'_>, least: u32, most: u32) -> Result<LitInt> {
+    let literal: LitInt = meta.value()?.parse()?;
+    if (least..=most).contains(&literal.base10_parse()?) {
+        Ok(literal)
+    } else {
+        Err(syn::Error::new(
+            literal.span(),
+            format!("expected a number from {least} to {most}"),
+        ))
+    }
+}
+
+/// `UserName` as `user_name`, `HTTPServer` as `http_server`.
+pub(crate) fn snake_case(name: &str) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    let mut out = String::with_capacity(name.len() + 4);
+    for (at, &c) in chars.iter().enumerate() {
+        let begins_word = c.is_uppercase()
+            && at > 0
+            && (!chars[at - 1].is_uppercase()
+                || chars.get(at + 1).is_some_and(|next| next.is_lowercase()))
+            && chars[at - 1] != '_';
+        if begins_word {
+            out.push('_');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snake_case;
+
+    #[test]
+    fn snake_case_keeps_acronyms_together() {
+        assert_eq!(snake_case("User"), "user");
+        assert_eq!(snake_case("DownloadRecord"), "download_record");
+        assert_eq!(snake_case("HTTPServer"), "http_server");
+        assert_eq!(snake_case("Already_Snake"), "already_snake");
+        assert_eq!(snake_case("V2Movie"), "v2_movie");
+    }
+}

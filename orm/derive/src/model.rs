@@ -1,0 +1,299 @@
+//! `#[derive(Model)]`: the trait, and the columns beside the struct.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::{Data, DeriveInput, Error, Fields, Ident, Lit, Result, Type};
+
+use crate::attributes::{Default, OfField, OfStruct, snake_case};
+use crate::render::{Dialect, Names, statements};
+
+/// One field, which is one column.
+struct Column<'a> {
+    ident: &'a Ident,
+    ty: &'a Type,
+    name: String,
+    attributes: OfField,
+}
+
+pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let attributes = OfStruct::parse(&input.attrs)?;
+    if !input.generics.params.is_empty() {
+        return Err(Error::new(
+            input.generics.span(),
+            "a model has no generic parameters",
+        ));
+    }
+    let columns = columns(input)?;
+    let key = key(input, &columns)?;
+    let table = attributes
+        .table
+        .clone()
+        .unwrap_or_else(|| snake_case(&input.ident.unraw().to_string()));
+    let uniques = uniques(&attributes, &columns, &table)?;
+    let implementation = implementation(input, &attributes, &columns, key, &table, &uniques);
+    let handles = handles(input, &attributes, &columns);
+    Ok(quote!(#implementation #handles))
+}
+
+fn columns(input: &DeriveInput) -> Result<Vec<Column<'_>>> {
+    let Data::Struct(data) = &input.data else {
+        return Err(Error::new(
+            input.ident.span(),
+            "a model is a struct with named fields",
+        ));
+    };
+    let Fields::Named(fields) = &data.fields else {
+        return Err(Error::new(
+            input.ident.span(),
+            "a model is a struct with named fields",
+        ));
+    };
+    let mut columns: Vec<Column<'_>> = Vec::with_capacity(fields.named.len());
+    for field in &fields.named {
+        let Some(ident) = &field.ident else { continue };
+        let attributes = OfField::parse(&field.attrs)?;
+        let name = attributes
+            .column
+            .clone()
+            .unwrap_or_else(|| ident.unraw().to_string());
+        if columns.iter().any(|other| other.name == name) {
+            return Err(Error::new(
+                ident.span(),
+                format!("another field has the column `{name}` already"),
+            ));
+        }
+        columns.push(Column {
+            ident,
+            ty: &field.ty,
+            name,
+            attributes,
+        });
+    }
+    Ok(columns)
+}
+
+/// The position of the primary key.
+fn key(input: &DeriveInput, columns: &[Column<'_>]) -> Result<usize> {
+    let marked: Vec<usize> = (0..columns.len())
+        .filter(|&at| columns[at].attributes.key)
+        .collect();
+    match marked.as_slice() {
+        [] => columns
+            .iter()
+            .position(|column| column.ident == "id")
+            .ok_or_else(|| {
+                Error::new(
+                    input.ident.span(),
+                    "no primary key: name a field `id`, or mark one `#[model(key)]`",
+                )
+            }),
+        [only] => Ok(*only),
+        [_, second, ..] => Err(Error::new(
+            columns[*second].ident.span(),
+            "a model has one primary key",
+        )),
+    }
+}
+
+/// The unique constraints: a name and the columns' names.
+fn uniques(
+    attributes: &OfStruct,
+    columns: &[Column<'_>],
+    table: &str,
+) -> Result<Vec<(String, Vec<String>)>> {
+    let mut uniques = Vec::new();
+    for column in columns.iter().filter(|column| column.attributes.unique) {
+        uniques.push(vec![column.name.clone()]);
+    }
+    for fields in &attributes.uniques {
+        let mut names = Vec::with_capacity(fields.len());
+        for field in fields {
+            let column = columns.iter().find(|column| column.ident == field);
+            let column = column.ok_or_else(|| Error::new(field.span(), "no such field"))?;
+            names.push(column.name.clone());
+        }
+        if names.is_empty() {
+            return Err(Error::new(
+                Span::call_site(),
+                "`unique(..)` names at least one field",
+            ));
+        }
+        uniques.push(names);
+    }
+    // As PostgreSQL would name them by itself.
+    Ok(uniques
+        .into_iter()
+        .map(|names| (format!("{table}_{}_key", names.join("_")), names))
+        .collect())
+}
+
+fn implementation(
+    input: &DeriveInput,
+    attributes: &OfStruct,
+    columns: &[Column<'_>],
+    key: usize,
+    table: &str,
+    uniques: &[(String, Vec<String>)],
+) -> TokenStream {
+    let krate = &attributes.krate;
+    let ident = &input.ident;
+    let width = columns.len();
+    let (key_ident, key_ty) = (columns[key].ident, columns[key].ty);
+
+    let defs = columns.iter().enumerate().map(|(at, column)| {
+        let in_unique = uniques
+            .iter()
+            .any(|(_, names)| names.contains(&column.name));
+        definition(column, krate, table, at == key, in_unique)
+    });
+    let gets = columns.iter().enumerate().map(|(at, column)| {
+        let (ident, ty) = (column.ident, column.ty);
+        quote_spanned!(ty.span()=> #ident: <#ty as #krate::Field>::get(row, at + #at, &COLUMNS[#at])?,)
+    });
+    let puts = columns.iter().enumerate().filter(|(at, _)| *at != key).map(|(at, column)| {
+        let (ident, ty) = (column.ident, column.ty);
+        quote_spanned!(ty.span()=> <#ty as #krate::Field>::put(&self.#ident, &COLUMNS[#at], sink)?;)
+    });
+    let unique_names = uniques.iter().map(|(name, _)| name);
+    let unique_columns = uniques.iter().map(|(_, columns)| columns);
+    let names = Names {
+        table,
+        columns: columns.iter().map(|column| column.name.as_str()).collect(),
+        key,
+    };
+    let sqlite = statements(&names, Dialect::Sqlite, krate);
+    let postgres = statements(&names, Dialect::Postgres, krate);
+    let mysql = statements(&names, Dialect::MySql, krate);
+
+    quote! {
+        #[automatically_derived]
+        const _: () = {
+            const COLUMNS: &[#krate::ColumnDef] = &[#(#defs),*];
+            const UNIQUES: &[#krate::Unique] =
+                &[#(#krate::Unique::new(#unique_names, &[#(#unique_columns),*])),*];
+            const TABLE: &#krate::Table =
+                &#krate::Table::new(#table, COLUMNS, #key, UNIQUES, #sqlite, #postgres, #mysql);
+
+            impl #krate::Decode for #ident {
+                const WIDTH: usize = #width;
+
+                fn decode<R: #krate::Source>(row: &R, at: usize) -> #krate::Result<Self> {
+                    ::core::result::Result::Ok(Self { #(#gets)* })
+                }
+            }
+
+            impl #krate::Model for #ident {
+                type Key = #key_ty;
+
+                const TABLE: &'static #krate::Table = TABLE;
+
+                fn key(&self) -> &#key_ty {
+                    &self.#key_ident
+                }
+
+                fn set_key(&mut self, key: #key_ty) {
+                    self.#key_ident = key;
+                }
+
+                fn put<S: #krate::Sink>(&self, sink: &mut S) -> #krate::Result<()> {
+                    #(#puts)*
+                    ::core::result::Result::Ok(())
+                }
+            }
+        };
+    }
+}
+
+/// An expression of type `ColumnDef`.
+fn definition(
+    column: &Column<'_>,
+    krate: &TokenStream,
+    table: &str,
+    is_key: bool,
+    in_unique: bool,
+) -> TokenStream {
+    let (name, ty, attributes) = (&column.name, column.ty, &column.attributes);
+    let mut definition = quote_spanned! {ty.span()=>
+        #krate::ColumnDef::new(
+            #table,
+            #name,
+            <#ty as #krate::Field>::TYPE,
+            <#ty as #krate::Field>::NULLABLE,
+        )
+    };
+    if is_key {
+        definition.extend(quote!(.with_key()));
+    }
+    if in_unique {
+        definition.extend(quote!(.with_unique()));
+    }
+    if let Some(default) = &attributes.default {
+        let value = match default {
+            Default::Now => quote!(Now),
+            Default::Literal { negative, literal } => {
+                let sign = negative.then(|| quote!(-));
+                match literal {
+                    Lit::Bool(value) => quote!(Bool(#value)),
+                    Lit::Float(value) => quote!(Float(#sign #value)),
+                    Lit::Int(value) => quote!(Int(#sign #value)),
+                    other => quote!(Text(#other)),
+                }
+            }
+        };
+        definition.extend(quote!(.with_default(#krate::DefaultValue::#value)));
+    }
+    if let Some(size) = &attributes.size {
+        definition.extend(quote!(.with_size(#size)));
+    }
+    if let Some(scale) = &attributes.scale {
+        definition.extend(quote!(.with_scale(#scale)));
+    }
+    definition
+}
+
+/// The columns, as constants of an enum without variants.
+///
+/// An enum and not a module: what stands in a module does not see the types of a function around it, so that a model
+/// could not be declared inside of one; and a `user` that is a value stays free for a variable.
+fn handles(input: &DeriveInput, attributes: &OfStruct, columns: &[Column<'_>]) -> TokenStream {
+    let krate = &attributes.krate;
+    let (ident, vis) = (&input.ident, &input.vis);
+    let name = attributes
+        .columns
+        .clone()
+        .unwrap_or_else(|| snake_case(&ident.unraw().to_string()));
+    let handle = identifier(&name, ident.span());
+    let doc = format!("The columns of [`{ident}`].");
+    let constants = columns.iter().enumerate().map(|(at, column)| {
+        let (field, ty, name) = (column.ident, column.ty, &column.name);
+        let doc = format!("The column `{name}`.");
+        quote! {
+            #[doc = #doc]
+            #vis const #field: #krate::Column<#ident, #ty> =
+                #krate::Column::new(&<#ident as #krate::Model>::TABLE.columns()[#at]);
+        }
+    });
+    quote! {
+        #[doc = #doc]
+        #[allow(non_camel_case_types, clippy::empty_enums)]
+        #[derive(Clone, Copy, Debug)]
+        #vis enum #handle {}
+
+        #[allow(non_upper_case_globals, dead_code, private_interfaces)]
+        #[automatically_derived]
+        impl #handle {
+            #(#constants)*
+        }
+    }
+}
+
+/// The name as an identifier, raw where it is a keyword.
+fn identifier(name: &str, span: Span) -> Ident {
+    if syn::parse_str::<Ident>(name).is_ok() {
+        Ident::new(name, span)
+    } else {
+        Ident::new_raw(name, span)
+    }
+}

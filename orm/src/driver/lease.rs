@@ -1,0 +1,91 @@
+//! A pooled connection that never goes back to its pool inside a transaction.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use crate::driver::Driver;
+use crate::error::Result;
+use crate::statement::Statement;
+
+/// How long a rollback in the background may take before the connection is closed instead.
+const ROLLBACK_TIME: Duration = Duration::from_secs(5);
+
+/// A connection on loan from its pool.
+///
+/// [`arm`](Self::arm) it before BEGIN is sent, and not when BEGIN has answered: a future dropped in between would
+/// leave the server in a transaction that nobody here knows of. Dropped while armed, the connection is cleaned before
+/// it goes back, or closed.
+pub(super) struct Lease<DB: Driver> {
+    /// `None` only inside of `drop`.
+    connection: Option<PoolConnection<DB>>,
+    armed: bool,
+    /// Whether this is the attempt to clean up, so that there is no second one.
+    rolling_back: bool,
+}
+
+impl<DB: Driver> Lease<DB> {
+    pub(super) const fn new(connection: PoolConnection<DB>) -> Self {
+        Self {
+            connection: Some(connection),
+            armed: false,
+            rolling_back: false,
+        }
+    }
+
+    pub(super) const fn arm(&mut self) {
+        self.armed = true;
+    }
+
+    /// The server has said that no transaction is open.
+    pub(super) const fn disarm(&mut self) {
+        self.armed = false;
+    }
+
+    pub(super) fn connection(&mut self) -> &mut DB::Connection {
+        self.connection
+            .as_mut()
+            .expect("only drop takes the connection")
+    }
+
+    pub(super) async fn control(&mut self, statement: Statement) -> Result<()> {
+        DB::control(self.connection(), statement).await
+    }
+
+    /// Waits for whatever is under way on the connection, and undoes it.
+    async fn roll_back(mut self) {
+        let rollback = self.control(Statement::control("ROLLBACK", None));
+        match timeout(ROLLBACK_TIME, rollback).await {
+            Ok(Ok(())) => self.disarm(),
+            // There was nothing to undo: BEGIN itself had failed.
+            Ok(Err(error)) if error.driver().is_some_and(DB::says_no_transaction) => self.disarm(),
+            Ok(Err(_)) | Err(_) => {}
+        }
+    }
+}
+
+impl<DB: Driver> Drop for Lease<DB> {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else {
+            return;
+        };
+        if !self.armed {
+            return;
+        }
+        if DB::ROLLS_BACK_WHEN_LEFT
+            && !self.rolling_back
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let lease = Self {
+                connection: Some(connection),
+                armed: true,
+                rolling_back: true,
+            };
+            runtime.spawn(lease.roll_back());
+            return;
+        }
+        connection.close_on_drop();
+    }
+}

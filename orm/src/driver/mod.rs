@@ -1,0 +1,119 @@
+//! The only rooms that know sqlx: three databases, and what is alike on them.
+
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+mod connection;
+mod lease;
+mod pool;
+mod refusal;
+mod run;
+mod tx;
+
+#[cfg(feature = "sqlite")]
+pub(crate) use self::refusal::connection as connection_error;
+
+pub use self::connection::Connection;
+pub use self::pool::{DbPool, DbTx};
+pub use self::tx::Tx;
+
+use std::future::Future;
+
+use sqlx::{Database, Pool};
+
+use crate::codec::{Params, Sink, Source, sealed};
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::executor::{Collect, Done, Executor};
+use crate::statement::Statement;
+
+/// A database that sqlx has a driver for and that this crate knows. Sealed.
+pub trait Driver: Database<Arguments: Sink, Row: Source> + sealed::Sealed {
+    /// Its SQL.
+    #[doc(hidden)]
+    const DIALECT: Dialect;
+
+    /// What begins a transaction that may write.
+    #[doc(hidden)]
+    const BEGIN: &'static str;
+
+    /// What begins a transaction that only reads.
+    #[doc(hidden)]
+    const BEGIN_READ: &'static str;
+
+    /// Whether a connection that was left in a transaction is rolled back, or closed.
+    #[doc(hidden)]
+    const ROLLS_BACK_WHEN_LEFT: bool;
+
+    /// Runs a statement whose values are bound.
+    #[doc(hidden)]
+    fn run<C: Collect>(
+        connection: &mut Self::Connection,
+        statement: &Statement,
+        arguments: Self::Arguments,
+        out: C,
+    ) -> impl Future<Output = Result<(C, Done)>> + Send;
+
+    /// Runs a statement of transaction control.
+    #[doc(hidden)]
+    fn control(
+        connection: &mut Self::Connection,
+        statement: Statement,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// What an error does to the transaction that it happened in.
+    #[doc(hidden)]
+    fn harm(error: &sqlx::Error) -> Harm;
+
+    /// Whether the answer to a ROLLBACK was that there is nothing to roll back.
+    #[doc(hidden)]
+    fn says_no_transaction(error: &sqlx::Error) -> bool;
+}
+
+/// What an error did to a transaction on the server.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[doc(hidden)]
+#[allow(unnameable_types, reason = "part of a sealed trait")]
+pub enum Harm {
+    /// Nothing: the statement alone failed.
+    None,
+    /// A rollback to a savepoint mends it.
+    Level,
+    /// The whole transaction is gone.
+    Transaction,
+}
+
+/// Binds the values; whatever cannot be stored is refused here, before a connection is even asked for.
+fn bind<DB: Driver>(params: &impl Params) -> Result<DB::Arguments> {
+    let mut arguments = DB::Arguments::default();
+    params.bind(&mut arguments)?;
+    Ok(arguments)
+}
+
+/// Each statement takes a connection of the pool for itself.
+impl<DB: Driver> Executor for &Pool<DB> {
+    type Tx = Tx<DB>;
+
+    fn dialect(&self) -> Dialect {
+        DB::DIALECT
+    }
+
+    async fn enter(&mut self) -> Result<Tx<DB>> {
+        Tx::begin(self, DB::BEGIN).await
+    }
+
+    async fn run<C: Collect>(
+        &mut self,
+        statement: &Statement,
+        params: impl Params,
+        out: C,
+    ) -> Result<(C, Done)> {
+        let arguments = bind::<DB>(&params)?;
+        let mut connection = self.acquire().await.map_err(refusal::connection)?;
+        DB::run(&mut connection, statement, arguments, out).await
+    }
+}

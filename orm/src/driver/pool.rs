@@ -1,0 +1,253 @@
+//! A pool whose database is chosen at run time.
+
+// Without any database there is nothing to forward to.
+#![cfg_attr(
+    not(any(feature = "mysql", feature = "postgres", feature = "sqlite")),
+    allow(unused_variables, clippy::needless_pass_by_value, clippy::unused_async)
+)]
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use std::time::Duration;
+
+use crate::codec::Params;
+use crate::dialect::Dialect;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use crate::driver::Driver as _;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+use crate::driver::Tx;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use crate::driver::refusal;
+use crate::error::{Error, Result};
+use crate::executor::{Collect, Done, Executor, Finish};
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
+use crate::statement::Statement;
+
+/// How long to wait for a connection of the pool.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+const ACQUIRE_TIME: Duration = Duration::from_secs(3);
+
+/// A pool whose database is chosen at run time, by its URL. Cheap to clone; pass it as `&db`.
+///
+/// Every field type works on it, as on the pools that it holds.
+#[derive(Clone, Debug)]
+pub struct DbPool(Pools);
+
+#[derive(Clone, Debug)]
+enum Pools {
+    #[cfg(feature = "mysql")]
+    MySql(sqlx::MySqlPool),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::PgPool),
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlite::Pool),
+}
+
+/// A transaction of a [`DbPool`].
+#[derive(Debug)]
+pub struct DbTx(Txs);
+
+#[derive(Debug)]
+enum Txs {
+    #[cfg(feature = "mysql")]
+    MySql(Tx<sqlx::MySql>),
+    #[cfg(feature = "postgres")]
+    Postgres(Tx<sqlx::Postgres>),
+    #[cfg(feature = "sqlite")]
+    Sqlite(Tx<sqlx::Sqlite>),
+}
+
+/// The same for whichever database it is.
+macro_rules! each {
+    ($of:ident($value:expr), $one:ident => $same:expr) => {
+        match $value {
+            #[cfg(feature = "mysql")]
+            $of::MySql($one) => $same,
+            #[cfg(feature = "postgres")]
+            $of::Postgres($one) => $same,
+            #[cfg(feature = "sqlite")]
+            $of::Sqlite($one) => $same,
+            #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+            _ => unreachable!("a value of a type that has none"),
+        }
+    };
+    ($of:ident($value:expr), $one:ident => wrap $same:expr) => {
+        match $value {
+            #[cfg(feature = "mysql")]
+            $of::MySql($one) => $same.map(Txs::MySql),
+            #[cfg(feature = "postgres")]
+            $of::Postgres($one) => $same.map(Txs::Postgres),
+            #[cfg(feature = "sqlite")]
+            $of::Sqlite($one) => $same.map(Txs::Sqlite),
+            #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+            _ => unreachable!("a value of a type that has none"),
+        }
+    };
+}
+
+impl DbPool {
+    /// Opens the pool of `sqlite:PATH`, `postgres://..`, `postgresql://..`, `mysql://..` or `mariadb://..`.
+    ///
+    /// SQLite gets the profile of [`sqlite::open`](crate::sqlite::open), the file being created where there is none.
+    /// The others have up to 10 connections, and wait 3 seconds for one; for other options make the pool with sqlx,
+    /// and convert it with `DbPool::from`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] for a URL that cannot be read, or whose database is not among this crate's features;
+    /// [`Error::Connection`] when the server does not answer.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        match scheme {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => sqlite::Options::from_url(url)?.open().await.map(Self::from),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => {
+                let options = sqlx::postgres::PgPoolOptions::new().acquire_timeout(ACQUIRE_TIME);
+                options
+                    .connect(url)
+                    .await
+                    .map(Self::from)
+                    .map_err(refusal::connection)
+            }
+            #[cfg(feature = "mysql")]
+            "mysql" | "mariadb" => {
+                let options = sqlx::mysql::MySqlPoolOptions::new().acquire_timeout(ACQUIRE_TIME);
+                options
+                    .connect(url)
+                    .await
+                    .map(Self::from)
+                    .map_err(refusal::connection)
+            }
+            // The URL itself is not repeated: it may hold a password.
+            scheme => Err(Error::Configuration {
+                reason: format!("no database for URLs that begin with {scheme:?} is compiled in"),
+            }),
+        }
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    ///
+    /// As [`Executor::enter`].
+    pub async fn begin(&self) -> Result<DbTx> {
+        let mut this = self;
+        this.enter().await
+    }
+
+    /// Begins a transaction that only reads: it sees one state of the database, and on SQLite leaves the writer free.
+    ///
+    /// # Errors
+    ///
+    /// As [`Executor::enter`]. A write in it is refused by the database.
+    pub async fn begin_read(&self) -> Result<DbTx> {
+        match &self.0 {
+            #[cfg(feature = "mysql")]
+            Pools::MySql(pool) => Tx::begin(pool, sqlx::MySql::BEGIN_READ)
+                .await
+                .map(Txs::MySql)
+                .map(DbTx),
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(pool) => Tx::begin(pool, sqlx::Postgres::BEGIN_READ)
+                .await
+                .map(Txs::Postgres)
+                .map(DbTx),
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(pool) => pool.begin_read().await.map(Txs::Sqlite).map(DbTx),
+            #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+            _ => unreachable!("a value of a type that has none"),
+        }
+    }
+
+    /// Closes every connection, once each has come back.
+    pub async fn close(&self) {
+        each!(Pools(&self.0), pool => pool.close().await);
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl From<sqlite::Pool> for DbPool {
+    fn from(pool: sqlite::Pool) -> Self {
+        Self(Pools::Sqlite(pool))
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl From<sqlx::SqlitePool> for DbPool {
+    fn from(pool: sqlx::SqlitePool) -> Self {
+        Self(Pools::Sqlite(pool.into()))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<sqlx::PgPool> for DbPool {
+    fn from(pool: sqlx::PgPool) -> Self {
+        Self(Pools::Postgres(pool))
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl From<sqlx::MySqlPool> for DbPool {
+    fn from(pool: sqlx::MySqlPool) -> Self {
+        Self(Pools::MySql(pool))
+    }
+}
+
+/// Each statement takes a connection of the pool for itself.
+impl Executor for &DbPool {
+    type Tx = DbTx;
+
+    fn dialect(&self) -> Dialect {
+        each!(Pools(&self.0), pool => pool.dialect())
+    }
+
+    async fn enter(&mut self) -> Result<DbTx> {
+        each!(Pools(&self.0), pool => wrap enter(pool).await).map(DbTx)
+    }
+
+    async fn run<C: Collect>(
+        &mut self,
+        statement: &Statement,
+        params: impl Params,
+        out: C,
+    ) -> Result<(C, Done)> {
+        each!(Pools(&self.0), pool => { let mut pool = pool; pool.run(statement, params, out).await })
+    }
+}
+
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+async fn enter<E: Executor>(mut db: E) -> Result<E::Tx> {
+    db.enter().await
+}
+
+impl Executor for DbTx {
+    type Tx = Self;
+
+    fn dialect(&self) -> Dialect {
+        each!(Txs(&self.0), tx => tx.dialect())
+    }
+
+    async fn enter(&mut self) -> Result<Self> {
+        each!(Txs(&mut self.0), tx => wrap tx.enter().await).map(Self)
+    }
+
+    async fn run<C: Collect>(
+        &mut self,
+        statement: &Statement,
+        params: impl Params,
+        out: C,
+    ) -> Result<(C, Done)> {
+        each!(Txs(&mut self.0), tx => tx.run(statement, params, out).await)
+    }
+}
+
+impl Finish for DbTx {
+    async fn commit(self) -> Result<()> {
+        each!(Txs(self.0), tx => tx.commit().await)
+    }
+
+    async fn rollback(self) -> Result<()> {
+        each!(Txs(self.0), tx => tx.rollback().await)
+    }
+}

@@ -1,0 +1,93 @@
+//! What the drivers have alike, as a macro: sqlx's own traits cannot be named for all of them at once.
+
+/// Drives a statement to its end and feeds its rows to the collector.
+macro_rules! drive {
+    ($DB:ty, $connection:expr, $statement:expr, $arguments:expr, $out:ident, |$result:ident| $last_id:expr, $refusal:expr) => {{
+        use futures_util::TryStreamExt as _;
+        use sqlx::Executor as _;
+
+        let query = sqlx::query_with::<$DB, _>($statement.sql_str(), $arguments)
+            .persistent($statement.is_persistent());
+        let mut steps = $connection.fetch_many(query);
+        let mut done = crate::executor::Done::default();
+        // A write runs to its end, whatever becomes of its rows.
+        let may_stop = $statement.kind().is_read();
+        let mut wanted = true;
+        loop {
+            if wanted && $out.ready().await.is_break() {
+                wanted = false;
+            }
+            if !wanted && may_stop {
+                break;
+            }
+            match steps.try_next().await.map_err($refusal)? {
+                Some(sqlx::Either::Left($result)) => {
+                    done.rows_affected += $result.rows_affected();
+                    done.last_insert_id = $last_id;
+                }
+                Some(sqlx::Either::Right(row)) if wanted => wanted = $out.row(&row)?.is_continue(),
+                Some(sqlx::Either::Right(_)) => {}
+                None => break,
+            }
+        }
+        drop(steps);
+        Ok(($out, done))
+    }};
+}
+
+/// A connection, and what dereferences to one, as executors.
+macro_rules! executors {
+    ($DB:ty, $Connection:ty) => {
+        executors!(@ $Connection, $DB, self, self);
+        executors!(@ sqlx::Transaction<'_, $DB>, $DB, self, &mut **self);
+        executors!(@ sqlx::pool::PoolConnection<$DB>, $DB, self, &mut **self);
+    };
+    (@ $Executor:ty, $DB:ty, $self:ident, $connection:expr) => {
+        /// Runs statements on this connection. It cannot enter a transaction, since it is only borrowed;
+        /// [`Connection`](crate::Connection) can.
+        impl crate::executor::Executor for $Executor {
+            type Tx = super::Tx<$DB>;
+
+            fn dialect(&self) -> crate::dialect::Dialect {
+                <$DB as super::Driver>::DIALECT
+            }
+
+            async fn enter(&mut self) -> crate::error::Result<Self::Tx> {
+                Err(crate::error::Error::Unsupported {
+                    dialect: <$DB as super::Driver>::DIALECT,
+                    what: "a transaction on a borrowed connection; make it an orm::Connection",
+                })
+            }
+
+            async fn run<C: crate::executor::Collect>(
+                &mut $self,
+                statement: &crate::statement::Statement,
+                params: impl crate::codec::Params,
+                out: C,
+            ) -> crate::error::Result<(C, crate::executor::Done)> {
+                let arguments = super::bind::<$DB>(&params)?;
+                <$DB as super::Driver>::run($connection, statement, arguments, out).await
+            }
+        }
+    };
+}
+
+/// The methods of a sink that are a plain bind.
+macro_rules! puts {
+    ($($method:ident($ty:ty);)+) => {$(
+        fn $method(&mut self, column: &crate::table::ColumnDef, value: $ty) -> crate::error::Result<()> {
+            add(self, column, value)
+        }
+    )+};
+}
+
+/// The methods of a source that are a plain read.
+macro_rules! gets {
+    ($($method:ident($ty:ty);)+) => {$(
+        fn $method(&self, index: usize, column: &crate::table::ColumnDef) -> crate::error::Result<$ty> {
+            get(self, index, column)
+        }
+    )+};
+}
+
+pub(super) use {drive, executors, gets, puts};

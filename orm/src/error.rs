@@ -1,0 +1,219 @@
+//! What the database or the model refused, with table and column.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use crate::dialect::Dialect;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a statement, a transaction or a value was refused.
+///
+/// Violations name what was violated in the words of the model, alike on every database; [`std::error::Error::source`]
+/// keeps the driver's own error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An earlier error ended the transaction on the server; nothing of it can be kept.
+    ///
+    /// PostgreSQL does so after any failed statement, MySQL after a deadlock, SQLite when the disk is full.
+    /// Roll back, or run the failing statement in a nested transaction.
+    #[error("the transaction was aborted by an earlier error, only a rollback is left")]
+    Aborted,
+    /// A lock or a serialization conflict with another transaction: running the whole transaction again may succeed.
+    #[error("{dialect} refused because of a concurrent transaction")]
+    Busy {
+        /// Which database said so.
+        dialect: Dialect,
+        /// The driver's error.
+        source: sqlx::Error,
+    },
+    /// A CHECK constraint failed.
+    #[error("check constraint {constraint} of table {table} failed")]
+    CheckViolation {
+        /// The statement's table, or empty for raw SQL.
+        table: &'static str,
+        /// The constraint's name as the database gives it.
+        constraint: String,
+        /// The driver's error.
+        source: sqlx::Error,
+    },
+    /// The URL or the options of a pool are not usable.
+    #[error("the database cannot be used as configured: {reason}")]
+    Configuration {
+        /// What is wrong.
+        reason: String,
+    },
+    /// No connection, or a connection that broke: the network, a server that went away, a pool that is closed or
+    /// exhausted.
+    #[error("no usable connection to the database")]
+    Connection {
+        /// The driver's error.
+        source: sqlx::Error,
+    },
+    /// The database refused for a reason that has no variant of its own.
+    #[error("the database refused a statement on table {table:?}")]
+    Database {
+        /// The statement's table, or empty for raw SQL.
+        table: &'static str,
+        /// The driver's error.
+        source: sqlx::Error,
+    },
+    /// A value in the database does not fit its field.
+    #[error("column {column} of table {table:?} holds a value that does not fit its field")]
+    Decode {
+        /// The model's table, or empty for raw SQL.
+        table: &'static str,
+        /// The column, or its position for raw SQL.
+        column: &'static str,
+        /// What is wrong with the value.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// A value cannot be stored in its column. Nothing was sent to the database.
+    #[error("the value for column {column} of table {table:?} cannot be stored")]
+    Encode {
+        /// The model's table, or empty for raw SQL.
+        table: &'static str,
+        /// The column, or `?` for raw SQL.
+        column: &'static str,
+        /// What is wrong with the value.
+        #[source]
+        reason: Unfit,
+    },
+    /// A foreign key names no row, or a row that others refer to was to be deleted.
+    #[error("foreign key {constraint} failed in a statement on table {table:?}")]
+    ForeignKeyViolation {
+        /// The statement's table, or empty for raw SQL.
+        table: &'static str,
+        /// The constraint's name; empty on SQLite, which does not tell.
+        constraint: String,
+        /// The driver's error.
+        source: sqlx::Error,
+    },
+    /// The outer transaction was used while a nested one is open.
+    #[error("a nested transaction is still open")]
+    NestedOpen,
+    /// No such row.
+    #[error("no such row in table {table:?}")]
+    NotFound {
+        /// The model's table, or empty for raw SQL.
+        table: &'static str,
+    },
+    /// A column that must have a value got NULL.
+    #[error("column {column} of table {table:?} must not be NULL")]
+    NotNullViolation {
+        /// The statement's table, or empty for raw SQL.
+        table: &'static str,
+        /// The column as the database names it.
+        column: String,
+        /// The driver's error.
+        source: sqlx::Error,
+    },
+    /// A write or a nested transaction inside this transaction was dropped before it ended, so that nobody knows
+    /// what it did; the transaction was rolled back instead of committed.
+    #[error("the transaction holds work that was cancelled half way, and was rolled back")]
+    Poisoned,
+    /// Another row has this value already.
+    #[error("table {table:?} has a row with the same {}", columns.join(", "))]
+    UniqueViolation {
+        /// The model's table, or empty for raw SQL.
+        table: &'static str,
+        /// The columns that together must be unique; empty where neither the model nor the database knows them.
+        columns: Vec<String>,
+        /// The constraint's name, alike on every database: `user_name_key`, and `user_pkey` for the primary key.
+        constraint: String,
+        /// The driver's error.
+        source: sqlx::Error,
+    },
+    /// This database, or this kind of executor, cannot do it.
+    #[error("{dialect} cannot do this: {what}")]
+    Unsupported {
+        /// The database.
+        dialect: Dialect,
+        /// What was asked for, and what to do instead.
+        what: &'static str,
+    },
+}
+
+impl Error {
+    /// Whether running the whole transaction again may succeed: a deadlock, a serialization failure, a lock that
+    /// took too long.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Busy { .. })
+    }
+
+    /// Whether this is the violation of a unique constraint that has this column among its own.
+    ///
+    /// ```
+    /// # use packetboat_orm::Error;
+    /// # fn handle(error: Error) -> &'static str {
+    /// if error.is_unique("name") { "this name is taken" } else { "internal error" }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_unique(&self, column: &str) -> bool {
+        matches!(self, Self::UniqueViolation { columns, .. } if columns.iter().any(|c| c == column))
+    }
+
+    /// The driver's own error, where there is one.
+    #[must_use]
+    pub const fn driver(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Busy { source, .. }
+            | Self::CheckViolation { source, .. }
+            | Self::Connection { source }
+            | Self::Database { source, .. }
+            | Self::ForeignKeyViolation { source, .. }
+            | Self::NotNullViolation { source, .. }
+            | Self::UniqueViolation { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// Whether a connection was the problem, and not the statement.
+    #[must_use]
+    pub const fn is_connection(&self) -> bool {
+        matches!(self, Self::Connection { .. })
+    }
+}
+
+/// What is wrong with a value that was to be stored.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// The driver could not encode it.
+    #[error("the driver cannot encode it")]
+    Driver(#[source] Arc<dyn StdError + Send + Sync>),
+    /// A key that the application must choose is not chosen.
+    #[error("the key is unset, and not one that the database chooses")]
+    KeyUnset,
+    /// The value does not serialize to JSON.
+    #[error("it does not serialize to JSON")]
+    Json(#[source] Arc<serde_json::Error>),
+    /// A leap second, which no database stores.
+    #[error("it is a leap second")]
+    LeapSecond,
+    /// NaN or an infinity, which the databases treat differently or not at all.
+    #[error("it is not a finite number")]
+    NotFinite,
+    /// The character NUL, which PostgreSQL has not.
+    #[error("it contains the character NUL, which PostgreSQL cannot store")]
+    Nul,
+    /// Outside of what every database stores in this type.
+    #[error("it is out of range")]
+    OutOfRange,
+    /// More characters (text) or bytes than the column's `size`.
+    #[error("it is longer than {max}")]
+    TooLong {
+        /// The column's size.
+        max: u32,
+    },
+    /// More digits after the point than the column's `scale`.
+    #[error("it has more than {scale} digits after the point")]
+    TooPrecise {
+        /// The column's scale.
+        scale: u32,
+    },
+}

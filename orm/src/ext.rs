@@ -1,0 +1,116 @@
+//! What one does with a model: `User::select()`, `user.save(&db)`.
+
+use std::future::Future;
+use std::panic::Location;
+
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::model::{KeyOf, Model};
+use crate::schema;
+use crate::select::Select;
+use crate::statement::{Kind, Statement};
+use crate::value::IntoValue;
+use crate::write;
+
+/// Reading and writing, for every [`Model`].
+///
+/// Everything takes any [`Executor`]: `&pool`, `&mut tx`, or a wrapper. The futures are `Send` and run nothing until
+/// awaited.
+pub trait ModelExt: Model {
+    /// All rows, to be narrowed: `User::select().filter(user::name.eq("ann")).optional(&db)`.
+    fn select() -> Select<Self> {
+        Select::new()
+    }
+
+    /// The row with this key, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`](crate::Error::Decode) when a column does not fit its field.
+    #[track_caller]
+    fn find<E: Executor>(
+        key: impl IntoValue<Self::Key>,
+        mut db: E,
+    ) -> impl Future<Output = Result<Option<Self>>> + Send {
+        let (key, location) = (key.into_value(), Location::caller());
+        async move {
+            let sql = Self::TABLE.statements(db.dialect()).find;
+            let statement = Statement::fixed(Kind::Select, Self::TABLE, sql, location);
+            db.optional(&statement, KeyOf::<Self>(&key)).await
+        }
+    }
+
+    /// Inserts or updates: with an unset key (0, `""`, nil, `None`) the row is inserted and its key filled in, with a
+    /// key the row that has it is updated, or inserted where there is none.
+    ///
+    /// On PostgreSQL a key given in an INSERT does not move the sequence that chooses keys; mix the two with care.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UniqueViolation`](crate::Error::UniqueViolation) when another row has a value that must be unique: no
+    /// other row is ever overwritten.
+    #[track_caller]
+    fn save<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
+        write::save(self, db, Location::caller())
+    }
+
+    /// Inserts, and fills in an unset key (0, `""`, nil, `None`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UniqueViolation`](crate::Error::UniqueViolation) when the key, or a value that must be unique, is
+    /// there already.
+    #[track_caller]
+    fn insert<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
+        write::insert(self, db, Location::caller())
+    }
+
+    /// Inserts many rows, all or none, in as few statements as the database allows; says how many.
+    ///
+    /// The keys that the database chooses are not filled in.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert); and [`Error::Encode`](crate::Error::Encode) for a key that is unset and not an
+    /// integer.
+    #[track_caller]
+    fn insert_all<E: Executor>(rows: &[Self], db: E) -> impl Future<Output = Result<u64>> + Send {
+        write::insert_all(rows, db, Location::caller())
+    }
+
+    /// Updates every column of the row with this key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`](crate::Error::NotFound) when the row is gone.
+    #[track_caller]
+    fn update<E: Executor>(&self, db: E) -> impl Future<Output = Result<()>> + Send {
+        write::update(self, db, Location::caller())
+    }
+
+    /// Deletes the row with this key; says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignKeyViolation`](crate::Error::ForeignKeyViolation) when another row refers to it.
+    #[track_caller]
+    fn delete<E: Executor>(&self, db: E) -> impl Future<Output = Result<bool>> + Send {
+        write::delete(self, db, Location::caller())
+    }
+
+    /// Creates the table with its key and unique constraints, unless there is a table of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`](crate::Error::Database) where the account may not, or the database refuses.
+    #[track_caller]
+    fn create_table<E: Executor>(mut db: E) -> impl Future<Output = Result<()>> + Send {
+        let location = Location::caller();
+        async move {
+            let statement = schema::create_table(Self::TABLE, db.dialect(), location);
+            db.exec(&statement, ()).await.map(drop)
+        }
+    }
+}
+
+impl<M: Model> ModelExt for M {}

@@ -1,0 +1,311 @@
+//! A table as data: its columns, keys and fixed statements, written by the derive.
+
+use crate::dialect::Dialect;
+
+/// The type of a column, apart from how each database spells it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum SqlType {
+    /// `bool`.
+    Bool,
+    /// A sequence of bytes.
+    Bytes,
+    /// A day.
+    Date,
+    /// An instant, in microseconds.
+    DateTime,
+    /// A decimal number, exact.
+    Decimal,
+    /// 4-byte floating point.
+    F32,
+    /// 8-byte floating point.
+    F64,
+    /// 2-byte integer.
+    I16,
+    /// 4-byte integer.
+    I32,
+    /// 8-byte integer.
+    I64,
+    /// A document.
+    Json,
+    /// A day and a time of an unstated zone, in microseconds.
+    NaiveDateTime,
+    /// Text, compared byte by byte.
+    Text,
+    /// 16 bytes.
+    Uuid,
+}
+
+/// The value of a column in rows that do not name it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum DefaultValue {
+    /// A truth value.
+    Bool(bool),
+    /// A floating point number.
+    Float(f64),
+    /// An integer.
+    Int(i64),
+    /// The time of the insert.
+    Now,
+    /// A text.
+    Text(&'static str),
+}
+
+/// One column of a model, as the derive describes it.
+#[derive(Clone, Debug)]
+pub struct ColumnDef {
+    table: &'static str,
+    name: &'static str,
+    ty: SqlType,
+    nullable: bool,
+    key: bool,
+    default: Option<DefaultValue>,
+    size: Option<u32>,
+    scale: Option<u32>,
+    indexed: bool,
+}
+
+impl ColumnDef {
+    /// What stands for the column of a value that has none: one bound to, or read from, raw SQL.
+    pub const UNNAMED: &'static Self = &Self::new("", "?", SqlType::Text, true);
+
+    /// A column that has nothing special.
+    #[must_use]
+    pub const fn new(table: &'static str, name: &'static str, ty: SqlType, nullable: bool) -> Self {
+        Self {
+            table,
+            name,
+            ty,
+            nullable,
+            key: false,
+            default: None,
+            size: None,
+            scale: None,
+            indexed: false,
+        }
+    }
+
+    /// This column as the primary key.
+    #[must_use]
+    pub const fn with_key(mut self) -> Self {
+        self.key = true;
+        self.indexed = true;
+        self
+    }
+
+    /// This column as part of a unique constraint.
+    #[must_use]
+    pub const fn with_unique(mut self) -> Self {
+        self.indexed = true;
+        self
+    }
+
+    /// This column with a value for rows that do not name it.
+    #[must_use]
+    pub const fn with_default(mut self, value: DefaultValue) -> Self {
+        self.default = Some(value);
+        self
+    }
+
+    /// This column with a longest value, in characters (text) or bytes.
+    #[must_use]
+    pub const fn with_size(mut self, size: u32) -> Self {
+        self.size = Some(size);
+        self
+    }
+
+    /// This decimal column with a fixed number of digits after the point.
+    #[must_use]
+    pub const fn with_scale(mut self, scale: u32) -> Self {
+        self.scale = Some(scale);
+        self
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub const fn table(&self) -> &'static str {
+        self.table
+    }
+
+    /// The column's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The column's type.
+    #[must_use]
+    pub const fn ty(&self) -> SqlType {
+        self.ty
+    }
+
+    /// Whether NULL may stand in it.
+    #[must_use]
+    pub const fn is_nullable(&self) -> bool {
+        self.nullable
+    }
+
+    /// Whether it is the primary key.
+    #[must_use]
+    pub const fn is_key(&self) -> bool {
+        self.key
+    }
+
+    /// Whether an index stands on it, so that it needs a bounded type on MySQL.
+    #[must_use]
+    pub const fn is_indexed(&self) -> bool {
+        self.indexed
+    }
+
+    /// The value in rows that do not name the column.
+    #[must_use]
+    pub const fn default(&self) -> Option<DefaultValue> {
+        self.default
+    }
+
+    /// The longest value, in characters (text) or bytes.
+    ///
+    /// Text and bytes in an index have 255 where nothing is said: MySQL indexes nothing unbounded, and a length that
+    /// holds on one database alone would be a trap.
+    #[must_use]
+    pub const fn size(&self) -> Option<u32> {
+        match (self.size, self.ty) {
+            (Some(size), _) => Some(size),
+            (None, SqlType::Text | SqlType::Bytes) if self.indexed => Some(255),
+            (None, _) => None,
+        }
+    }
+
+    /// The number of digits after the point of a decimal.
+    #[must_use]
+    pub const fn scale(&self) -> Option<u32> {
+        self.scale
+    }
+}
+
+/// Columns whose values together must differ between any two rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Unique {
+    name: &'static str,
+    columns: &'static [&'static str],
+}
+
+impl Unique {
+    /// A constraint and its columns.
+    #[must_use]
+    pub const fn new(name: &'static str, columns: &'static [&'static str]) -> Self {
+        Self { name, columns }
+    }
+
+    /// The constraint's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The columns' names.
+    #[must_use]
+    pub const fn columns(&self) -> &'static [&'static str] {
+        self.columns
+    }
+}
+
+/// The statements of a model that never change, rendered by the derive at compile time.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Statements {
+    /// `SELECT .. FROM t`.
+    pub select: &'static str,
+    /// `SELECT .. FROM t WHERE key = ?`.
+    pub find: &'static str,
+    /// `INSERT` without the key, which the database chooses; with RETURNING where that is how to learn it.
+    pub insert: &'static str,
+    /// `INSERT` with the key first.
+    pub insert_with_key: &'static str,
+    /// `INSERT INTO t (..) VALUES ` without the key.
+    pub insert_rows: &'static str,
+    /// `INSERT INTO t (..) VALUES ` with the key first.
+    pub insert_rows_with_key: &'static str,
+    /// `INSERT .. ON CONFLICT (key) DO UPDATE`, the key first; empty where the database has no such thing.
+    pub upsert: &'static str,
+    /// `UPDATE t SET .. WHERE key = ?`.
+    pub update: &'static str,
+    /// `DELETE FROM t WHERE key = ?`.
+    pub delete: &'static str,
+}
+
+/// A table of a model, with everything about it that is known at compile time.
+#[derive(Debug)]
+pub struct Table {
+    name: &'static str,
+    columns: &'static [ColumnDef],
+    key: usize,
+    uniques: &'static [Unique],
+    sqlite: Statements,
+    postgres: Statements,
+    mysql: Statements,
+}
+
+impl Table {
+    /// Called by the derive.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        columns: &'static [ColumnDef],
+        key: usize,
+        uniques: &'static [Unique],
+        sqlite: Statements,
+        postgres: Statements,
+        mysql: Statements,
+    ) -> Self {
+        Self {
+            name,
+            columns,
+            key,
+            uniques,
+            sqlite,
+            postgres,
+            mysql,
+        }
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The columns, in the order of the struct's fields.
+    #[must_use]
+    pub const fn columns(&self) -> &'static [ColumnDef] {
+        self.columns
+    }
+
+    /// The column of the primary key.
+    #[must_use]
+    pub const fn key(&self) -> &'static ColumnDef {
+        &self.columns[self.key]
+    }
+
+    /// The position of the primary key among the columns.
+    #[must_use]
+    pub const fn key_index(&self) -> usize {
+        self.key
+    }
+
+    /// The unique constraints, the primary key aside.
+    #[must_use]
+    pub const fn uniques(&self) -> &'static [Unique] {
+        self.uniques
+    }
+
+    pub(crate) const fn statements(&self, dialect: Dialect) -> &Statements {
+        match dialect {
+            Dialect::MySql => &self.mysql,
+            Dialect::Postgres => &self.postgres,
+            Dialect::Sqlite => &self.sqlite,
+        }
+    }
+}
