@@ -111,7 +111,6 @@ impl Rejection {
     }
 
     /// What the text names, for a wire that says it in other words.
-    #[cfg_attr(not(test), expect(dead_code))]
     pub(crate) fn naming(mut self, detail: &str) -> Self {
         self.detail = Some(detail.into());
         self

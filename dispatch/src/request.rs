@@ -5,6 +5,9 @@ use std::time::Instant;
 
 use crate::connection::Peer;
 use crate::extensions::Extensions;
+use crate::rejection::Rejection;
+use crate::session::{ConnectionSessions, Session, SessionId};
+use crate::upload::Upload;
 
 /// One request as guards, middleware and extractors see it: everything but the message.
 ///
@@ -16,6 +19,8 @@ pub struct Call {
     token: Option<Token>,
     attachment_len: Option<u64>,
     received: Instant,
+    sessions: Option<ConnectionSessions>,
+    upload: Option<Upload>,
     /// What middleware hands on to extractors.
     pub extensions: Extensions,
 }
@@ -30,6 +35,8 @@ impl Call {
             token: None,
             attachment_len: None,
             received: Instant::now(),
+            sessions: None,
+            upload: None,
             extensions: Extensions::new(),
         }
     }
@@ -46,6 +53,57 @@ impl Call {
     pub fn with_attachment_len(mut self, len: u64) -> Self {
         self.attachment_len = Some(len);
         self
+    }
+
+    /// On a connection with these sessions.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: ConnectionSessions) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
+
+    /// With what follows the message.
+    pub(crate) fn with_upload(mut self, upload: Upload) -> Self {
+        self.attachment_len = Some(upload.len());
+        self.upload = Some(upload);
+        self
+    }
+
+    /// The session that the peer has shown, if it is alive and valid on this connection.
+    ///
+    /// # Errors
+    ///
+    /// `internal` when the store could not tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it leaves all sessions as they were.
+    pub async fn session(&self) -> Result<Option<Session>, Rejection> {
+        let (Some(sessions), Some(id)) = (&self.sessions, self.session_id()) else {
+            return Ok(None);
+        };
+        let session = sessions.verify(&id).await?;
+        if session.is_some() {
+            self.peer.set_logged_in(true);
+        }
+        Ok(session)
+    }
+
+    /// The sessions of this connection, where the dispatcher keeps any.
+    #[must_use]
+    pub fn sessions(&self) -> Option<&ConnectionSessions> {
+        self.sessions.as_ref()
+    }
+
+    /// The id that the peer's token spells, if it spells one.
+    #[must_use]
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.session_token()?.parse().ok()
+    }
+
+    /// Takes what follows the message; once.
+    pub(crate) fn take_upload(&mut self) -> Option<Upload> {
+        self.upload.take()
     }
 
     /// The message's own type, whichever of its names the peer used.

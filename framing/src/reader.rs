@@ -221,6 +221,23 @@ impl<R: AsyncRead + Unpin, H: Header> Reader<R, H> {
         Ok(n)
     }
 
+    /// As [`fill`](Self::fill), without any limit of time: for the owner of an ordered wire who
+    /// reads ahead, and notices a reset, while it is the peer that waits for an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]. A peer that closed in the middle of a frame gives 0.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn read_ahead(&mut self) -> Result<usize, Error> {
+        let (io, decoder) = (&mut self.io, &mut self.decoder);
+        let n = poll_fn(|cx| read_some(io, decoder, cx)).await?;
+        self.idle = None;
+        Ok(n)
+    }
+
     /// Waits until more of the attachment has been gathered into the current chunk, as
     /// [`Body::gather`](crate::Body::gather).
     ///

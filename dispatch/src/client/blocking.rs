@@ -1,0 +1,207 @@
+//! The same client for programs that are not async.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::path::Path;
+
+use packetboat_framing::{BodyExt, Chunk, Error, Source};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::ToSocketAddrs;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::client::error::ClientError;
+use crate::client::{Client as Async, ClientBuilder, ReplyBody};
+use crate::message::Message;
+use crate::session::SessionId;
+use crate::shape::{Flagged, Shape};
+
+/// A connection to a server, on a small runtime of its own that runs only during calls.
+///
+/// It must not be used inside an async task: `block_on` would panic there.
+///
+/// ```no_run
+/// # use packetboat_dispatch::{Message, client::{blocking::Client, ClientError}};
+/// # #[derive(serde::Serialize, Message)] #[message(type = "echo", reply = Echo)]
+/// # struct Echo { text: String }
+/// # impl<'de> serde::Deserialize<'de> for Echo { fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> { unimplemented!() } }
+/// # fn main() -> Result<(), ClientError> {
+/// let mut client = Client::connect("127.0.0.1:7878")?;
+/// println!("{}", client.call(Echo { text: "hello".into() })?.text);
+/// # Ok(()) }
+/// ```
+pub struct Client<Sh = Flagged> {
+    // Dropped after the client, whose socket is registered with it.
+    client: Async<Sh>,
+    runtime: Runtime,
+}
+
+impl Client {
+    /// Connects over TCP, with the defaults of [`ClientBuilder`].
+    ///
+    /// # Errors
+    ///
+    /// As the async client's `connect`; [`ClientError::Connect`] when there is no runtime to be had.
+    ///
+    /// # Panics
+    ///
+    /// Inside an async task.
+    pub fn connect(addr: impl ToSocketAddrs) -> Result<Self, ClientError> {
+        Self::with(ClientBuilder::default(), addr)
+    }
+}
+
+impl<Sh: Shape> Client<Sh> {
+    /// Connects over TCP, with what the builder says.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Client::connect).
+    ///
+    /// # Panics
+    ///
+    /// Inside an async task.
+    pub fn with(builder: ClientBuilder<Sh>, addr: impl ToSocketAddrs) -> Result<Self, ClientError> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ClientError::Connect)?;
+        let client = runtime.block_on(builder.connect(addr))?;
+        Ok(Self { client, runtime })
+    }
+
+    /// Sends a message and gives its reply.
+    ///
+    /// # Errors
+    ///
+    /// As the async client's `call`.
+    ///
+    /// # Panics
+    ///
+    /// Inside an async task.
+    pub fn call<M>(&mut self, message: M) -> Result<M::Reply, ClientError>
+    where
+        M: Message + Serialize,
+        M::Reply: DeserializeOwned,
+    {
+        self.runtime.block_on(self.client.call(message))
+    }
+
+    /// Sends a message with a file and gives the reply; `progress` hears how much has gone.
+    ///
+    /// # Errors
+    ///
+    /// As the async client's `call_with_file`.
+    ///
+    /// # Panics
+    ///
+    /// Inside an async task.
+    pub fn call_with_file<M>(
+        &mut self,
+        message: M,
+        file: Source,
+        progress: impl FnMut(u64) + Send,
+    ) -> Result<M::Reply, ClientError>
+    where
+        M: Message + Serialize,
+        M::Reply: DeserializeOwned,
+    {
+        let call = self.client.call_with_file(message, file, progress);
+        self.runtime.block_on(call)
+    }
+
+    /// Sends a message and gives its reply, with the file that follows it.
+    ///
+    /// # Errors
+    ///
+    /// As the async client's `call_for_file`.
+    ///
+    /// # Panics
+    ///
+    /// Inside an async task.
+    pub fn call_for_file<M>(&mut self, message: M) -> Result<(M::Reply, Download<'_>), ClientError>
+    where
+        M: Message + Serialize,
+        M::Reply: DeserializeOwned,
+    {
+        let (reply, body) = self.runtime.block_on(self.client.call_for_file(message))?;
+        let download = Download {
+            body,
+            runtime: &self.runtime,
+            chunk: None,
+            at: 0,
+        };
+        Ok((reply, download))
+    }
+
+    /// The session that goes with each call, if there is one.
+    pub fn session(&self) -> Option<&SessionId> {
+        self.client.session()
+    }
+
+    /// Holds another session, or none.
+    pub fn set_session(&mut self, session: Option<SessionId>) {
+        self.client.set_session(session);
+    }
+}
+
+impl<Sh> fmt::Debug for Client<Sh> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.client.fmt(f)
+    }
+}
+
+/// The file that follows a reply, to be read or saved. What is left of it when it is dropped is
+/// thrown away before the next call.
+pub struct Download<'a> {
+    body: ReplyBody<'a, OwnedReadHalf>,
+    runtime: &'a Runtime,
+    chunk: Option<Chunk>,
+    at: usize,
+}
+
+impl Download<'_> {
+    /// Saves what is left as the file `path`, as `BodyExt::save`: under a temporary name, synced,
+    /// then renamed over `path`. Gives its length.
+    ///
+    /// # Errors
+    ///
+    /// The file came short or too slowly, or the disk failed.
+    ///
+    /// # Panics
+    ///
+    /// Inside an async task.
+    pub fn save(mut self, path: impl AsRef<Path> + Send) -> Result<u64, Error> {
+        self.runtime.block_on(self.body.save(path))
+    }
+}
+
+impl Read for Download<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self
+            .chunk
+            .as_ref()
+            .is_none_or(|chunk| chunk.len() == self.at)
+        {
+            let next = self.runtime.block_on(self.body.chunk());
+            self.chunk = next.map_err(io::Error::other)?;
+            self.at = 0;
+        }
+        let Some(chunk) = &self.chunk else {
+            return Ok(0);
+        };
+        let n = (&chunk[self.at..]).read(buffer)?;
+        self.at += n;
+        Ok(n)
+    }
+}
+
+impl fmt::Debug for Download<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.fmt(f)
+    }
+}

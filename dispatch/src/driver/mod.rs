@@ -1,0 +1,29 @@
+//! One connection's life: one task reads, dispatches, writes and says goodbye.
+
+mod handling;
+mod ordered;
+mod outbox;
+mod sending;
+mod tasks;
+
+pub(crate) use ordered::Ordered;
+pub(crate) use tasks::Tasks;
+
+use std::sync::Arc;
+
+use packetboat_framing::Budget;
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::limits::Limits;
+
+/// What all connections of a server share.
+pub(crate) struct Shared {
+    pub(crate) app: App,
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+    /// Handlers that outlive their connection, and the ends of files.
+    pub(crate) tasks: Arc<Tasks>,
+    /// True once the server is to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
+}

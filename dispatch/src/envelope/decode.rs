@@ -1,0 +1,164 @@
+//! The typed decode: a message into its own struct, or a refusal that names the field.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::de::{self, DeserializeOwned, Visitor};
+
+use crate::envelope::Envelope;
+use crate::envelope::scan::Scanner;
+use crate::rejection::{Rejection, code};
+
+/// The fields that a message's type knows, aliases too; `None` when it may know any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fields(Option<&'static [&'static str]>);
+
+impl Fields {
+    /// Asks a type for its fields by letting it begin to deserialise.
+    pub(crate) fn of<T: DeserializeOwned>() -> Self {
+        let mut fields = None;
+        // The probe answers every question with an error, so no value can come out of it.
+        let _ = T::deserialize(Probe(&mut fields));
+        Self(fields)
+    }
+
+    fn know(self, key: &str) -> bool {
+        self.0.is_none_or(|fields| fields.contains(&key))
+    }
+}
+
+/// Decodes a message that has been scanned.
+///
+/// What JSON forbids is an error in a field that the type knows, and nothing in others.
+pub(crate) fn decode<T: DeserializeOwned>(
+    envelope: &Envelope<'_>,
+    fields: Fields,
+) -> Result<T, Rejection> {
+    let text = envelope.text;
+    if envelope.forbidden.is_empty() {
+        return serde_json::from_str(text).map_err(|error| explain(text, &error));
+    }
+    let text = without_forbidden(text, &envelope.forbidden, fields)?;
+    serde_json::from_str(&text).map_err(|error| explain(&text, &error))
+}
+
+/// A text of the same length in which forbidden values of unknown keys are harmless ones.
+#[cold]
+fn without_forbidden(
+    text: &str,
+    forbidden: &[Range<usize>],
+    fields: Fields,
+) -> Result<String, Rejection> {
+    let mut key_at = String::new();
+    for span in forbidden {
+        key_at.clear();
+        if let Some(key) = key_at_offset(text, span.start) {
+            key_at.push_str(&key);
+        }
+        if fields.know(&key_at) {
+            let what = if text[span.clone()].starts_with('\\') {
+                "half of a surrogate pair"
+            } else {
+                "a number that JSON does not have"
+            };
+            let text = format!("`{key_at}` holds {what}");
+            return Err(Rejection::ours(code::BAD_MESSAGE, text).naming(&key_at));
+        }
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    for span in forbidden {
+        let is_number = bytes[span.start] != b'\\';
+        let (first, rest) = if is_number {
+            (b'0', b' ')
+        } else {
+            (b'?', b'?')
+        };
+        bytes[span.clone()].fill(rest);
+        bytes[span.start] = first;
+    }
+    Ok(String::from_utf8(bytes).expect("ASCII was replaced by ASCII"))
+}
+
+/// The key of the outermost object whose value begins last before an offset.
+fn key_at_offset(text: &str, offset: usize) -> Option<Cow<'_, str>> {
+    let mut found = None;
+    let _ = Scanner::new(text).members(|key, value| {
+        if value.start <= offset {
+            found = Some(key);
+        }
+    });
+    found
+}
+
+/// Words for a peer: which field, and what was expected. The value itself is not repeated.
+#[cold]
+fn explain(text: &str, error: &serde_json::Error) -> Rejection {
+    let said = error.to_string();
+    let said = said
+        .rsplit_once(" at line ")
+        .map_or(&*said, |(said, _)| said);
+    if let Some(field) = quoted(said, "missing field ") {
+        let text = format!("`{field}` is missing");
+        return Rejection::ours(code::BAD_MESSAGE, text).naming(field);
+    }
+    if let Some(field) = quoted(said, "duplicate field ") {
+        let text = format!("`{field}` stands twice");
+        return Rejection::ours(code::BAD_MESSAGE, text).naming(field);
+    }
+    if let Some(field) = quoted(said, "unknown field ") {
+        let text = format!("`{field}` is not known");
+        return Rejection::ours(code::BAD_MESSAGE, text).naming(field);
+    }
+    let key = offset_of(text, error).and_then(|offset| key_at_offset(text, offset));
+    let expected = said
+        .rsplit_once(", expected ")
+        .map(|(_, expected)| expected);
+    let text = match (&key, expected) {
+        (Some(key), Some(expected)) => format!("`{key}` has to be {expected}"),
+        (Some(key), None) => format!("`{key}` holds what it cannot"),
+        (None, _) => "the message does not fit its type".to_owned(),
+    };
+    Rejection::ours(code::BAD_MESSAGE, text).naming(key.as_deref().unwrap_or_default())
+}
+
+/// The name in backticks that follows `prefix`.
+fn quoted<'a>(said: &'a str, prefix: &str) -> Option<&'a str> {
+    let name = said.strip_prefix(prefix)?.strip_prefix('`')?;
+    name.split_once('`').map(|(name, _)| name)
+}
+
+/// Where an error was found: the last byte that was read.
+fn offset_of(text: &str, error: &serde_json::Error) -> Option<usize> {
+    let line = error.line().checked_sub(1)?;
+    let start = match line {
+        0 => 0,
+        _ => text.match_indices('\n').nth(line - 1)?.0 + 1,
+    };
+    Some((start + error.column()).saturating_sub(1))
+}
+
+/// A deserializer that only listens for which fields a struct asks.
+struct Probe<'a>(&'a mut Option<&'static [&'static str]>);
+
+impl<'de> de::Deserializer<'de> for Probe<'_> {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("only a probe"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = Some(fields);
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}

@@ -1,0 +1,71 @@
+//! Why serving stopped, and why a connection ended.
+
+use std::fmt;
+
+/// Why a server could not begin, or go on, to serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address could not be bound, or the listener is broken.
+    #[error("cannot listen")]
+    Listen(#[source] std::io::Error),
+}
+
+/// Why a connection ended: for the log, and for the server's hook.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Disconnect {
+    /// An answer was the last, because what follows it on the wire is not known: the message was
+    /// no JSON object, its size was no size, or too much of an upload was left unread.
+    Answered {
+        /// The code of the rejection that was answered; empty for a value.
+        code: String,
+    },
+    /// The peer closed between two requests.
+    Closed,
+    /// The peer broke a rule or a limit, or the network failed.
+    Failed(packetboat_framing::Error),
+    /// The connection's own task panicked.
+    Panicked,
+    /// The server is stopping.
+    Stopped,
+    /// An upload ended early or came too slowly. Its handler was told, and its answer sent.
+    UploadCut {
+        /// What was wrong with it.
+        reason: String,
+    },
+}
+
+impl Disconnect {
+    /// Whether an answer may still be on its way when the connection closes, while its peer may
+    /// still be sending.
+    pub(crate) fn answers_first(&self) -> bool {
+        matches!(self, Self::Answered { .. } | Self::Stopped)
+    }
+
+    /// Whether nothing that is queued can arrive any more.
+    pub(crate) fn is_lost(&self) -> bool {
+        match self {
+            Self::Failed(error) => error.is_io() || error.is_timeout() || error.is_caller_fault(),
+            Self::Panicked => true,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { code } if code.is_empty() => f.write_str("upload left unread"),
+            Self::Answered { code } => write!(f, "answered {code}"),
+            Self::Closed => f.write_str("closed by the peer"),
+            Self::Failed(error) => match std::error::Error::source(error) {
+                Some(source) => write!(f, "{error}: {source}"),
+                None => write!(f, "{error}"),
+            },
+            Self::Panicked => f.write_str("the connection's task panicked"),
+            Self::Stopped => f.write_str("the server is stopping"),
+            Self::UploadCut { reason } => f.write_str(reason),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! One type of message and what stands behind it: guard, handler, reply.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use futures_core::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::envelope::{Envelope, Fields, decode};
+use crate::guard::Guard;
+use crate::handler::Handler;
+use crate::message::Message;
+use crate::middleware::{Middleware, Next, Response};
+use crate::rejection::Rejection;
+use crate::request::Call;
+use crate::scratch;
+use crate::shape::Shape;
+
+/// A row of the dispatcher's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Route {
+    /// The message's type.
+    pub message_type: &'static str,
+    /// Its other names.
+    pub aliases: &'static [&'static str],
+    /// The guard of its group.
+    pub guard: &'static str,
+    /// The field that states the size of what follows the message; `None` when nothing may.
+    pub attachment: Option<&'static str>,
+}
+
+/// The handling of a request; its output is what goes out.
+pub(crate) type Handling = BoxFuture<'static, Response>;
+
+/// A route whose types have been forgotten.
+pub(crate) trait Endpoint: Send + Sync {
+    fn route(&self) -> &Route;
+
+    /// Decodes the message, and gives the handling of the call. A `refusal` takes the message's
+    /// place.
+    fn begin(
+        self: Arc<Self>,
+        call: Call,
+        envelope: &Envelope<'_>,
+        refusal: Option<Rejection>,
+    ) -> Handling;
+}
+
+/// A handler with all that stands around it.
+pub(crate) struct Guarded<H, M, A, S, G, W> {
+    pub(crate) route: Route,
+    pub(crate) fields: Fields,
+    pub(crate) guard: Arc<G>,
+    pub(crate) handler: H,
+    pub(crate) state: Arc<S>,
+    pub(crate) shape: W,
+    pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
+    pub(crate) marker: PhantomData<fn(M, A)>,
+}
+
+impl<H, M, A, S, G, W> Guarded<H, M, A, S, G, W>
+where
+    H: Handler<M, A, S, G::Identity>,
+    M: Message<Reply: Serialize>,
+    S: Send + Sync + 'static,
+    G: Guard<S>,
+    W: Shape,
+{
+    /// The order that a stranger learns nothing by: guard, extractors, message, handler.
+    async fn run(&self, call: Call, message: Result<M, Rejection>) -> Result<Response, Rejection> {
+        let identity = self.guard.check(&call, &self.state).await?;
+        let reply = self
+            .handler
+            .call(call, &self.state, &identity, message)
+            .await?;
+        let mut out = scratch::take();
+        if let Err(error) = self.shape.accept(&reply.value, &mut out) {
+            scratch::give(out);
+            return Err(error.into());
+        }
+        Ok(Response {
+            message: out,
+            file: reply.file,
+            refused: None,
+        })
+    }
+}
+
+impl<H, M, A, S, G, W> Endpoint for Guarded<H, M, A, S, G, W>
+where
+    H: Handler<M, A, S, G::Identity>,
+    M: Message<Reply: Serialize> + DeserializeOwned,
+    A: 'static,
+    S: Send + Sync + 'static,
+    G: Guard<S>,
+    W: Shape,
+{
+    fn route(&self) -> &Route {
+        &self.route
+    }
+
+    fn begin(
+        self: Arc<Self>,
+        call: Call,
+        envelope: &Envelope<'_>,
+        refusal: Option<Rejection>,
+    ) -> Handling {
+        let message = match refusal {
+            Some(refusal) => Err(refusal),
+            None => decode::<M>(envelope, self.fields),
+        };
+        if self.layers.is_empty() {
+            // Most routes: one future, one allocation.
+            return Box::pin(async move {
+                let result = self.run(call, message).await;
+                result.unwrap_or_else(|rejection| refuse(&self.shape, &rejection))
+            });
+        }
+        Box::pin(async move {
+            let route = Arc::clone(&self);
+            let next = Next::new(Arc::clone(&self.layers), move |call| {
+                Box::pin(async move { route.run(call, message).await })
+            });
+            let result = next.run(call).await;
+            result.unwrap_or_else(|rejection| refuse(&self.shape, &rejection))
+        })
+    }
+}
+
+/// The reply that a rejection is. Its reason goes to the log, with no word of the message.
+pub(crate) fn refuse(shape: &impl Shape, rejection: &Rejection) -> Response {
+    let code = rejection.code();
+    match rejection.source() {
+        Some(source) => tracing::error!(code, error = %Chain(source), "request failed"),
+        None => tracing::debug!(code, "request refused"),
+    }
+    let mut message = scratch::take();
+    shape.reject(rejection, &mut message);
+    Response {
+        message,
+        file: None,
+        refused: Some(code.into()),
+    }
+}
+
+/// An error and all that caused it, on one line.
+struct Chain<'a>(&'a (dyn std::error::Error + Send + Sync + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,341 @@
+//! Accept, count, drain, stop.
+
+mod places;
+mod quiet;
+mod shutdown;
+
+pub use shutdown::ShutdownHandle;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use futures_util::FutureExt;
+use packetboat_framing::{Budget, Connection, Prefix, Reader, Writer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tracing::Instrument;
+
+use crate::app::App;
+use crate::connection::Peer;
+use crate::driver::{Ordered, Shared, Tasks};
+use crate::error::{Disconnect, Error};
+use crate::limits::Limits;
+use places::{Place, Places};
+use quiet::Quiet;
+
+/// How long accepting rests when there are no descriptors: short enough to serve again at once
+/// when one is free, long enough to cost nothing.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// After so long a silence the kernel asks a peer whether it is there; the wire itself carries
+/// nothing unsolicited.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+type OnConnect = dyn Fn(Peer) -> BoxFuture<'static, ()> + Send + Sync;
+type OnDisconnect = dyn Fn(Peer, Arc<Disconnect>) -> BoxFuture<'static, ()> + Send + Sync;
+
+/// A server over TCP.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), packetboat_dispatch::Error> {
+/// use packetboat_dispatch::{Dispatcher, Server};
+///
+/// let server = Server::bind("127.0.0.1:0").await?;
+/// println!("READY {}", server.local_addr()?);
+/// let stop = server.shutdown_handle();
+/// tokio::spawn(async move {
+///     tokio::signal::ctrl_c().await.expect("signals can be listened to");
+///     stop.shutdown();
+/// });
+/// server.serve(Dispatcher::new(())).await
+/// # }
+/// ```
+pub struct Server {
+    listener: TcpListener,
+    limits: Limits,
+    on_connect: Option<Arc<OnConnect>>,
+    on_disconnect: Option<Arc<OnDisconnect>>,
+    stop: Arc<watch::Sender<bool>>,
+}
+
+impl Server {
+    /// Binds an address; port 0 lets the system choose one.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be bound.
+    pub async fn bind(addr: impl ToSocketAddrs) -> Result<Self, Error> {
+        let listener = TcpListener::bind(addr).await.map_err(Error::Listen)?;
+        Ok(Self::from_listener(listener))
+    }
+
+    /// Serves on a listener that is bound already.
+    #[must_use]
+    pub fn from_listener(listener: TcpListener) -> Self {
+        let stop = Arc::new(watch::Sender::new(false));
+        let limits = Limits::default();
+        Self {
+            listener,
+            limits,
+            on_connect: None,
+            on_disconnect: None,
+            stop,
+        }
+    }
+
+    /// Keeps these limits instead of the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Runs for each connection before its first request is read.
+    #[must_use]
+    pub fn on_connect<Fut>(mut self, hook: impl Fn(Peer) -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.on_connect = Some(Arc::new(move |peer| Box::pin(hook(peer))));
+        self
+    }
+
+    /// Runs for each connection after it has closed, with the reason. Handlers of it may still be
+    /// at work.
+    #[must_use]
+    pub fn on_disconnect<Fut>(
+        mut self,
+        hook: impl Fn(Peer, Arc<Disconnect>) -> Fut + Send + Sync + 'static,
+    ) -> Self
+    where
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.on_disconnect = Some(Arc::new(move |peer, reason| Box::pin(hook(peer, reason))));
+        self
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say.
+    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+        self.listener.local_addr().map_err(Error::Listen)
+    }
+
+    /// Stops the server from elsewhere.
+    #[must_use]
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle::new(Arc::clone(&self.stop))
+    }
+
+    /// Serves until it is told to stop, and then until the requests that have begun are answered,
+    /// for at most [`Limits::shutdown_time`].
+    ///
+    /// Connections between two requests are closed with nothing sent, since on the classic wire
+    /// whatever is sent would be read as the next reply.
+    ///
+    /// # Errors
+    ///
+    /// The listener broke. Running out of descriptors is waited for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes everything at once, and aborts handlers.
+    pub async fn serve(self, app: impl Into<App>) -> Result<(), Error> {
+        let mut stopping = self.stop.subscribe();
+        let shutdown_time = self.limits.shutdown_time;
+        let places = Places::new(self.limits.connections, self.limits.connections_per_ip);
+        let room = Arc::new(Room {
+            shared: Shared {
+                app: app.into(),
+                budget: Budget::new(self.limits.attachment_buffers),
+                tasks: Arc::default(),
+                stopping: stopping.clone(),
+                limits: self.limits,
+            },
+            on_connect: self.on_connect,
+            on_disconnect: self.on_disconnect,
+        });
+        // A server that is dropped leaves nothing running.
+        let connections = AbortOnDrop(Arc::default());
+        let handlers = AbortOnDrop(Arc::clone(&room.shared.tasks));
+        let mut quiet = Quiet::new();
+
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            let (stream, addr) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if is_of_one_connection(&error) => continue,
+                Err(error) if is_shortage(&error) => {
+                    quiet.warn("no connection accepted", &error);
+                    sleep(ACCEPT_REST).await;
+                    continue;
+                }
+                Err(error) => return Err(Error::Listen(error)),
+            };
+            match places.take(addr.ip()) {
+                Ok(place) => connections
+                    .0
+                    .spawn(Arc::clone(&room).tcp(stream, addr, place)),
+                // Dropping the stream closes it.
+                Err(full) => quiet.warn("connection refused", &full),
+            }
+        }
+
+        drop(self.listener);
+        let drained = async {
+            connections.0.join().await;
+            handlers.0.join().await;
+        };
+        if timeout(shutdown_time, drained).await.is_err() {
+            tracing::warn!(?shutdown_time, "requests were cut short by the shutdown");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Serves one connection over anything that reads and writes: memory, a Unix socket, TLS.
+///
+/// It ends when the peer closes, and gives the reason. Handlers that still run then go on by
+/// themselves until they are done.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use packetboat_dispatch::{App, Dispatcher, Limits, serve_stream};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// let (mut client, server) = tokio::io::duplex(1024);
+/// tokio::spawn(serve_stream(server, App::from(Dispatcher::new(())), Limits::default()));
+/// client.write_all(b"\x10\0\0\0{\"type\": \"what\"}").await.unwrap();
+/// assert!(client.read_i32_le().await.unwrap() > 0);
+/// # }
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping the future closes the connection.
+pub async fn serve_stream<T>(stream: T, app: App, limits: Limits) -> Disconnect
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = Connection::stream(stream, Prefix::CLASSIC, &limits.wire);
+    let (reader, writer) = connection.into_split();
+    // Never told to stop: dropping the future is how its owner stops it.
+    let (_stop, stopping) = watch::channel(false);
+    let budget = Budget::new(limits.attachment_buffers);
+    let tasks: Arc<Tasks> = Arc::default();
+    let shared = Shared {
+        app,
+        limits,
+        budget,
+        tasks: Arc::clone(&tasks),
+        stopping,
+    };
+    let disconnect = serve_one(&shared, Peer::new(None), reader, writer).await;
+    tokio::spawn(async move { tasks.join().await });
+    disconnect
+}
+
+async fn serve_one<R, W>(
+    shared: &Shared,
+    peer: Peer,
+    reader: Reader<R, Prefix>,
+    writer: Writer<W, Prefix>,
+) -> Disconnect
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin + 'static,
+{
+    let caller = shared.app.answering().connect(peer);
+    Ordered::new(shared, caller, reader, writer).run().await
+}
+
+/// What the connections of a server have in common.
+struct Room {
+    shared: Shared,
+    on_connect: Option<Arc<OnConnect>>,
+    on_disconnect: Option<Arc<OnDisconnect>>,
+}
+
+impl Room {
+    /// The task of a connection over TCP.
+    async fn tcp(self: Arc<Self>, stream: TcpStream, addr: SocketAddr, place: Place) {
+        let peer = Peer::new(Some(addr));
+        let span = tracing::info_span!("connection", id = %peer.id(), %addr);
+        self.greeted(stream, peer, place).instrument(span).await;
+    }
+
+    async fn greeted(&self, stream: TcpStream, peer: Peer, place: Place) {
+        if let Some(hook) = &self.on_connect {
+            hook(peer.clone()).await;
+        }
+        tracing::debug!("connected");
+        let serving = AssertUnwindSafe(self.serve(stream, peer.clone())).catch_unwind();
+        let disconnect = Arc::new(serving.await.unwrap_or(Disconnect::Panicked));
+        drop(place);
+        match &*disconnect {
+            Disconnect::Panicked => tracing::error!("disconnected: {disconnect}"),
+            _ => tracing::debug!("disconnected: {disconnect}"),
+        }
+        if let Some(hook) = &self.on_disconnect {
+            hook(peer, disconnect).await;
+        }
+    }
+
+    async fn serve(&self, stream: TcpStream, peer: Peer) -> Disconnect {
+        let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
+        let kept = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+        let limits = &self.shared.limits.wire;
+        let connection = match kept.and_then(|()| Connection::tcp(stream, Prefix::CLASSIC, limits))
+        {
+            Ok(connection) => connection,
+            Err(error) => return Disconnect::Failed(error.into()),
+        };
+        let (reader, writer) = connection.into_split();
+        serve_one(&self.shared, peer, reader, writer).await
+    }
+}
+
+/// Tasks that end with their owner.
+struct AbortOnDrop(Arc<Tasks>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// An error that is about the connection which was to be accepted, and not about the listener.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}
+
+/// Out of descriptors or of memory: it passes when something is given back.
+fn is_shortage(error: &io::Error) -> bool {
+    // ENFILE, EMFILE, ENOBUFS, ENOMEM: std has a kind only for the last.
+    matches!(error.raw_os_error(), Some(23 | 24 | 105 | 12))
+}
