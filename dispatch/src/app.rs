@@ -122,6 +122,8 @@ impl<W: Shape> Answering for Complete<W> {
             }
             // The guard still has its say first: a stranger is told to log in, and no more.
             Some(Err(rejection)) => {
+                // Nothing is read for it: an upload that an extractor can take, and no feed.
+                call = call.with_upload(upload(0).0);
                 refusal = Some(rejection);
                 is_last = true;
             }

@@ -1,5 +1,6 @@
 //! A refusal the peer may read: stable code, safe text.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,6 +9,8 @@ use std::fmt;
 pub mod code {
     /// The size of the attachment is missing, or is not a whole number that a file can have.
     pub const BAD_ATTACHMENT_SIZE: &str = "bad_attachment_size";
+    /// The attachment ended early, or came too slowly.
+    pub const ATTACHMENT_CUT: &str = "attachment_cut";
     /// The attachment is larger than the server takes.
     pub const ATTACHMENT_TOO_LARGE: &str = "attachment_too_large";
     /// A field is missing or holds a value that its type cannot.
@@ -149,6 +152,11 @@ impl Rejection {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for Rejection {
     fn from(error: E) -> Self {
+        // An upload that its peer cut is no failure of the server.
+        let framing = (&error as &dyn Any).downcast_ref::<packetboat_framing::Error>();
+        if framing.is_some_and(|error| error.is_peer_fault() || error.is_disconnect()) {
+            return Self::ours(code::ATTACHMENT_CUT, "the attachment did not arrive whole");
+        }
         Self::internal().with_source(error)
     }
 }

@@ -174,7 +174,9 @@ where
         let file = self.outbox.push(&self.shared.app, response)?;
         if let Some(reason) = cut {
             // A close without lingering: who sends too slowly is not waited for once more.
-            self.flush().await?;
+            if let Err(error) = self.flush().await {
+                tracing::debug!(%error, "the answer to a cut upload did not leave");
+            }
             return Ok(Flow::Close(Disconnect::UploadCut { reason }));
         }
         let last = move || {
