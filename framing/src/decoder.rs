@@ -185,33 +185,31 @@ impl<H: Header> Decoder<H> {
                 at: self.start..self.start + n,
             }));
         }
-        if !matches!(self.state, State::Message { .. }) {
-            self.state = State::Header;
-            let size = self.header.size();
-            let Some(bytes) = self.buf[self.start..].get(..size) else {
-                return Ok(None);
-            };
-            let (header, len) = self.check(bytes).map_err(|e| self.explain(e))?;
-            self.start += size;
+        let (header, len) = match mem::replace(&mut self.state, State::Header) {
+            State::Message { header, len } => (header, len),
+            _ => {
+                let size = self.header.size();
+                let Some(bytes) = self.buf[self.start..].get(..size) else {
+                    return Ok(None);
+                };
+                let found = self.check(bytes).map_err(|e| self.explain(e))?;
+                self.start += size;
+                found
+            }
+        };
+        if self.buf.len() - self.start < len {
             self.state = State::Message { header, len };
+            return Ok(None);
         }
-        let have = self.buf.len() - self.start;
-        match mem::replace(&mut self.state, State::Rule) {
-            State::Message { header, len } if have >= len => {
-                if let Some(len @ 1..) = header.attachment_len() {
-                    self.state = State::Attachment { len, left: len };
-                }
-                self.lent = len;
-                Ok(Some(Step::Message {
-                    header,
-                    at: self.start..self.start + len,
-                }))
-            }
-            partial => {
-                self.state = partial;
-                Ok(None)
-            }
-        }
+        self.state = match header.attachment_len() {
+            Some(len @ 1..) => State::Attachment { len, left: len },
+            _ => State::Rule,
+        };
+        self.lent = len;
+        Ok(Some(Step::Message {
+            header,
+            at: self.start..self.start + len,
+        }))
     }
 
     /// The bytes at a position that the last [`step`](Self::step) gave.
@@ -357,6 +355,7 @@ impl<H: Header> Decoder<H> {
     }
 
     /// Reads a header and holds it against the limits.
+    #[inline]
     fn check(&self, bytes: &[u8]) -> Result<(H, usize), Error> {
         let header = self.header.read(bytes)?;
         let len = header.message_len();

@@ -89,6 +89,8 @@ impl Transmit {
                 self.check_length(&file)?;
             }
             self.warm_up(&file, at, slice).await?;
+            // No further than what is in memory; the rest has a look of its own.
+            let slice = slice.min(usize::try_from(self.warm - self.sent).unwrap_or(slice));
             let n = meter.watch(socket.send(&file, at, slice)).await??;
             return match n {
                 0 => Err(self.too_short()),

@@ -1,2 +1,49 @@
 //! Measures the crates against their peers.
-fn main() {}
+
+mod client;
+mod files;
+mod frames;
+mod process;
+mod server;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Measures the crates against their peers, in the same run.
+#[derive(Debug, Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A large file down and up, against a blocking sendfile and a blocking read/write loop.
+    Files(files::Args),
+    /// A frame of 64 bytes, encoded and decoded.
+    Frames,
+    /// One of the servers that `files` starts.
+    #[command(hide = true)]
+    Serve {
+        /// Which one.
+        kind: server::Kind,
+        /// The folder with the file to send, where received ones go.
+        folder: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Files(args) => files::run(&args),
+        Command::Frames => frames::run(),
+        Command::Serve { kind, folder } => server::run(kind, &folder),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("packetboat-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
