@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::messages::Secret;
 use crate::names;
 use crate::refusals::{BAD_NAME, BAD_PASSWORD, BUSY};
+use crate::sampled::hex;
 
 /// Characters of an account's name at most: it stands in each row of a list of records.
 pub const MAX_NAME_CHARS: usize = 64;
@@ -29,7 +30,7 @@ pub struct Passwords {
     room: Arc<Semaphore>,
     /// One permit per hash that runs.
     running: Arc<Semaphore>,
-    /// The hash that an unknown user's password is checked against, so that time does not tell.
+    /// See [`nobody`](Self::nobody).
     nobody: Arc<str>,
 }
 
@@ -41,7 +42,9 @@ impl Passwords {
     /// If the operating system has no randomness to give.
     pub fn new(cost: Params, waiting: usize) -> Self {
         let parallel = std::thread::available_parallelism().map_or(1, usize::from);
-        let nobody = hash(&cost, "nobody").expect("a short password at a valid cost has a hash");
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).expect("an operating system that serves has randomness");
+        let nobody = hash(&cost, &hex(&random)).expect("a password at a valid cost has a hash");
         Self {
             cost,
             room: Arc::new(Semaphore::new(parallel + waiting)),
@@ -64,16 +67,19 @@ impl Passwords {
         Ok(Secret(hash))
     }
 
-    /// Whether this is the password of `hash`; without one it is not, after the same time.
+    /// Whether this is the password of `hash`.
     ///
     /// # Errors
     ///
     /// `busy` when too many wait.
-    pub async fn verify(&self, password: Secret, hash: Option<Secret>) -> Result<bool, Rejection> {
-        let known = hash.is_some();
-        let hash = hash.map_or_else(|| self.nobody.as_ref().to_owned(), |hash| hash.0);
-        let matches = self.run(move || verify(&password.0, &hash)).await??;
-        Ok(matches && known)
+    pub async fn verify(&self, password: Secret, hash: Secret) -> Result<bool, Rejection> {
+        Ok(self.run(move || verify(&password.0, &hash.0)).await??)
+    }
+
+    /// The hash that no password opens, for the password of an unknown user to be checked against,
+    /// so that time does not tell.
+    pub fn nobody(&self) -> Secret {
+        Secret(self.nobody.as_ref().to_owned())
     }
 
     /// Runs one hash on the blocking pool when its turn comes.
@@ -146,9 +152,9 @@ mod tests {
         let hash = passwords.hash(secret("one")).await.expect("hashes");
         assert!(hash.0.starts_with("$argon2id$"), "{}", hash.0);
         let verify = |password, hash| passwords.verify(secret(password), hash);
-        assert!(verify("one", Some(hash.clone())).await.expect("verifies"));
-        assert!(!verify("two", Some(hash)).await.expect("verifies"));
-        assert!(!verify("nobody", None).await.expect("verifies"));
+        assert!(verify("one", hash.clone()).await.expect("verifies"));
+        assert!(!verify("two", hash).await.expect("verifies"));
+        assert!(!verify("", passwords.nobody()).await.expect("verifies"));
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use argon2::Params;
 use clap::{Args, ValueEnum};
+use packetboat_dispatch::Limits;
 
 use crate::messages::Secret;
 
@@ -74,9 +75,12 @@ pub struct ServerConfig {
     /// about half a second on two threads, and nobody waits longer at a prompt.
     #[arg(skip = 64_usize)]
     pub passwords_waiting: usize,
-    /// Share of the disk, in per cent, that movies leave free.
+    /// Share of the disk, in per cent, that movies leave free: 5, what file systems keep for root.
     #[arg(skip = 5_u64)]
     pub disk_reserve_percent: u64,
+    /// The limits of the dispatcher; those that have an option of their own follow it.
+    #[arg(skip)]
+    pub limits: Limits,
 }
 
 impl Default for ServerConfig {

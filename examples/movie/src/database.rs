@@ -1,7 +1,9 @@
-//! The database's tables: migrated at start, on whichever database the URL names.
+//! The database: opened by URL, its tables brought up to date at start.
 
+use std::path::Path;
 use std::str::FromStr;
 
+use packetboat_orm::{self as orm, DbPool, Dialect, Executor};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, MySqlConnection, PgConnection, SqlSafeStr};
@@ -32,34 +34,65 @@ macro_rules! migrator {
     };
 }
 
-/// Brings the tables of the database at `url` up to date. Servers that start at once take turns.
+/// Why a database cannot be used. The URL is not repeated: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// It cannot be reached, or the URL is none.
+    #[error("the database cannot be opened")]
+    Open(#[from] orm::Error),
+    /// Its tables could not be brought up to date.
+    #[error("the database's tables cannot be migrated")]
+    Migrate(#[from] MigrateError),
+}
+
+/// Opens the SQLite file at `path`, which is made when it is missing, and migrates it.
+///
+/// # Errors
+///
+/// As [`open_url`].
+pub async fn open_file(path: &Path) -> Result<DbPool, DatabaseError> {
+    let db = orm::sqlite::open(path).await?;
+    migrate_sqlite(SqliteConnectOptions::new().filename(path)).await?;
+    Ok(db.into())
+}
+
+/// Opens the database at `url` and migrates it. Servers that start at once take turns.
 ///
 /// # Errors
 ///
 /// When the database cannot be reached, refuses, or holds tables of another program's making. On
 /// MySQL, whose definitions cannot be undone, a migration that broke off is named from then on.
-pub async fn migrate(url: &str) -> Result<(), MigrateError> {
-    match url.split(':').next() {
-        Some("postgres" | "postgresql") => {
-            let mut connection = PgConnection::connect(url).await?;
+pub async fn open_url(url: &str) -> Result<DbPool, DatabaseError> {
+    let db = DbPool::connect(url).await?;
+    match (&db).dialect() {
+        Dialect::Postgres => {
+            let mut connection = PgConnection::connect(url)
+                .await
+                .map_err(MigrateError::from)?;
             migrator!("postgres").run(&mut connection).await?;
-            connection.close().await?;
         }
-        Some("mysql" | "mariadb") => {
-            let mut connection = MySqlConnection::connect(url).await?;
+        Dialect::MySql => {
+            let mut connection = MySqlConnection::connect(url)
+                .await
+                .map_err(MigrateError::from)?;
             migrator!("mysql").run(&mut connection).await?;
-            connection.close().await?;
         }
-        _ => {
-            let options = SqliteConnectOptions::from_str(url)?.create_if_missing(true);
-            let mut connection = options.connect().await?;
-            // sqlx's own lock does nothing on SQLite. A transaction that writes from the start is
-            // one, and makes all of the migrations one step.
-            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-            migrator!("sqlite").run(&mut *transaction).await?;
-            transaction.commit().await?;
-            connection.close().await?;
+        Dialect::Sqlite => {
+            let options = SqliteConnectOptions::from_str(url).map_err(MigrateError::from)?;
+            migrate_sqlite(options).await?;
         }
     }
+    Ok(db)
+}
+
+async fn migrate_sqlite(options: SqliteConnectOptions) -> Result<(), MigrateError> {
+    let mut connection = options.foreign_keys(true).connect().await?;
+    // sqlx's own lock does nothing on SQLite. A transaction that writes from the start is one, and
+    // makes all of the migrations one step.
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    migrator!("sqlite").run(&mut *transaction).await?;
+    transaction.commit().await?;
+    connection.close().await?;
     Ok(())
 }

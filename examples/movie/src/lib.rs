@@ -1,12 +1,19 @@
 //! Video on demand, for Rust and existing Python clients.
 
 pub mod accounts;
+pub mod app;
 pub mod classic;
 pub mod config;
 pub mod database;
+pub mod fit;
+pub mod guards;
+pub mod handlers;
 pub mod library;
 pub mod logs;
 pub mod messages;
+pub mod models;
 pub mod names;
 pub mod refusals;
 pub mod sampled;
+pub mod server;
+pub mod sessions;

@@ -3,7 +3,7 @@
 //! ```text
 //! DIR/lock          held while a server serves this folder
 //! DIR/movies/KEY    complete, synced, never changed: KEY is 32 random hexadecimal characters
-//! DIR/incoming/KEY  being received; emptied at start
+//! DIR/movies/.*     being received; removed at start
 //! ```
 //!
 //! No name from a client is ever part of a path.
@@ -13,7 +13,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use packetboat_dispatch::{Rejection, Upload};
+use packetboat_framing::{BodyExt, Error as FrameError, TempFile};
 use rustix::fs::OFlags;
+
+use crate::refusals::NO_SPACE;
 
 /// A stored file's name: 128 random bits in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,10 +77,19 @@ pub enum LibraryError {
 #[derive(Debug)]
 pub struct Library {
     movies: PathBuf,
-    incoming: PathBuf,
     reserve_percent: u64,
     /// Held, never read: the lock goes with it.
     _lock: File,
+}
+
+/// A file that has arrived whole and is synced, but not yet visible. Dropping it removes it.
+#[derive(Debug)]
+pub struct Received {
+    /// What it will be stored as.
+    pub key: Key,
+    /// BLAKE3 of its content, in hexadecimal.
+    pub digest: String,
+    file: TempFile,
 }
 
 impl Library {
@@ -86,23 +99,22 @@ impl Library {
     ///
     /// When it cannot be written, is not ours, or is in use by another server.
     pub fn open(dir: &Path, reserve_percent: u64) -> Result<Self, LibraryError> {
-        let library = Self {
-            movies: dir.join("movies"),
-            incoming: dir.join("incoming"),
-            reserve_percent,
-            _lock: {
-                make(dir)?;
-                lock(&dir.join("lock"))?
-            },
-        };
-        make(&library.movies)?;
-        make(&library.incoming)?;
-        let cannot = |source| io_error(&library.incoming, source);
-        for entry in fs::read_dir(&library.incoming).map_err(cannot)? {
-            let path = entry.map_err(cannot)?.path();
-            fs::remove_file(&path).map_err(|source| io_error(&path, source))?;
+        make(dir)?;
+        let lock = lock(dir)?;
+        let movies = dir.join("movies");
+        make(&movies)?;
+        let cannot = |source| io_error(&movies, source);
+        for entry in fs::read_dir(&movies).map_err(cannot)? {
+            let entry = entry.map_err(cannot)?;
+            if TempFile::is_temporary(&entry.file_name()) {
+                fs::remove_file(entry.path()).map_err(|source| io_error(&entry.path(), source))?;
+            }
         }
-        Ok(library)
+        Ok(Self {
+            movies,
+            reserve_percent,
+            _lock: lock,
+        })
     }
 
     /// Whether a file of this size fits while the reserve stays free.
@@ -118,6 +130,79 @@ impl Library {
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         let reserve = total / 100 * self.reserve_percent;
         Ok(size.saturating_add(reserve) <= free)
+    }
+
+    /// Receives a file under a temporary name, hashing it on the way.
+    ///
+    /// # Errors
+    ///
+    /// `no_space` when the disk is full; `internal` when it fails otherwise, or the peer went away.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future removes what has arrived.
+    pub async fn receive(&self, body: &mut Upload) -> Result<Received, Rejection> {
+        let key = Key::generate();
+        let path = self.movies.join(key.as_str());
+        let (file, hasher) = body
+            .receive(path, blake3::Hasher::new())
+            .await
+            .map_err(disk_error)?;
+        let digest = hasher.finalize().to_hex().to_string();
+        Ok(Received { key, digest, file })
+    }
+
+    /// Opens a stored file.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or is a link.
+    pub fn open_movie(&self, key: &str) -> io::Result<File> {
+        let Some(key) = Key::parse(key) else {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a row holds a key that is none",
+            ));
+        };
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(self.movies.join(key.as_str()))
+    }
+
+    /// Removes a stored file that no row names.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn remove(&self, key: &Key) -> io::Result<()> {
+        fs::remove_file(self.movies.join(key.as_str()))
+    }
+}
+
+impl Received {
+    /// Gives the file its name, for good.
+    ///
+    /// # Errors
+    ///
+    /// `no_space` when the disk is full, `internal` when it fails otherwise.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the file gets its name although the future is dropped.
+    pub async fn persist(self) -> Result<(), Rejection> {
+        self.file.persist().await.map_err(disk_error)
+    }
+}
+
+/// A full disk is told to the peer, everything else to the log.
+fn disk_error(error: FrameError) -> Rejection {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    match &error {
+        FrameError::Io(io) if matches!(io.kind(), StorageFull | QuotaExceeded) => {
+            Rejection::from(NO_SPACE).with_source(error)
+        }
+        _ => error.into(),
     }
 }
 
@@ -141,7 +226,8 @@ fn make(path: &Path) -> Result<(), LibraryError> {
     }
 }
 
-fn lock(path: &Path) -> Result<File, LibraryError> {
+fn lock(dir: &Path) -> Result<File, LibraryError> {
+    let path = &dir.join("lock");
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -153,7 +239,7 @@ fn lock(path: &Path) -> Result<File, LibraryError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LibraryError::InUse {
-            path: path.with_file_name(""),
+            path: dir.to_owned(),
         }),
         Err(TryLockError::Error(source)) => Err(io_error(path, source)),
     }

@@ -6,12 +6,13 @@
 use std::fmt;
 
 use packetboat_dispatch::Message;
+use packetboat_orm::Field;
 use serde::{Deserialize, Serialize};
 
 use crate::classic;
 
 /// A string that no log may show: its `Debug` prints `[redacted]`.
-#[derive(Clone, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Deserialize, Field, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 
@@ -28,7 +29,7 @@ impl From<String> for Secret {
 }
 
 /// The two kinds of account.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Field, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UserType {
     /// Uploads, deletes, publishes.
@@ -149,7 +150,7 @@ pub struct BuyVip {}
 
 /// Fetches a movie; the file follows the reply.
 #[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
-#[message(type = "download_movie", reply = DownloadReply)]
+#[message(type = "download_movie", reply = DownloadReply, reply_attachment = "file_size")]
 pub struct DownloadMovie {
     /// The movie's id, out of a list.
     pub movie_id: i64,

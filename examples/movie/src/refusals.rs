@@ -45,8 +45,6 @@ refusals! {
     BUSY = "busy", "服务器繁忙,请稍后再试";
     /// The caller's role may not do this.
     FORBIDDEN = "forbidden", "没有权限";
-    /// The file is larger than the server takes.
-    MOVIE_TOO_LARGE = "movie_too_large", "文件过大";
     /// The movie is there already.
     MOVIE_EXISTS = "movie_exists", "电影已存在";
     /// There is no such movie, or it is deleted.
@@ -79,7 +77,7 @@ pub fn shape() -> Flagged {
         .text(NOT_LOGGED_IN.code, NOT_LOGGED_IN.text)
         .text(FORBIDDEN.code, FORBIDDEN.text)
         .text(UNKNOWN_TYPE.code, UNKNOWN_TYPE.text)
-        .text("attachment_too_large", MOVIE_TOO_LARGE.text)
+        .text("attachment_too_large", "文件过大")
         .text("bad_attachment_size", "文件大小不合法")
         .text("bad_json", "请求格式错误")
         .text("bad_message", "请求参数错误: {}")

@@ -435,11 +435,15 @@ def scene_forbidden(addr, wait):
         client.login(f"{tag}{size}", "admin")
         client.call({"flag": False}, "upload_movie", b"x" * 50, file_name="n", file_size=size,
                     file_md5="0" * 32, is_free=1)
-    for raw in (b"[]", b"5", b"null", b"\xff\xfe", b"{", b"{\"type\": 5}", b"\xef\xbb\xbf{}"):
+    for raw in (b"[]", b"5", b"null", b"\xff\xfe", b"{", b"\xef\xbb\xbf{}"):
         client = Client(addr, wait)
         client.send(None, raw=raw)
         check(client.reply()["flag"] is False, raw)
         client.closed()
+    client = Client(addr, wait)
+    for raw in (b"{}", b"{\"type\": 5}", b"{\"type\": NaN}"):
+        client.send(None, raw=raw)
+        check(client.reply()["flag"] is False, raw)
 
 
 def scene_smuggled(addr, wait):
@@ -485,7 +489,7 @@ def main():
     parser.add_argument("addr", help="HOST:PORT of the server")
     parser.add_argument("--wait", type=float, default=30, help="the server's --wait in seconds")
     parser.add_argument("scenes", nargs="*", metavar="SCENE", default=[], help=" ".join(SCENES))
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     host, port = args.addr.rsplit(":", 1)
     for name in args.scenes or SCENES:
         before, start = CHECKS, time.monotonic()

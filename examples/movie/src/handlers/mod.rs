@@ -1,0 +1,38 @@
+//! What the server does for each message, and who may ask for it.
+
+mod account;
+mod catalog;
+mod download;
+mod notice;
+
+use packetboat_dispatch::{Anyone, Dispatcher, Flagged, SessionManager};
+
+use crate::app::App;
+use crate::guards::{AdminOnly, AnyUser, UserOnly};
+use crate::refusals;
+
+/// The table of all messages: who may send which.
+pub fn dispatcher(app: App, sessions: SessionManager) -> Dispatcher<App, Flagged> {
+    Dispatcher::new(app)
+        .shape(refusals::shape())
+        .sessions(sessions)
+        .allow(Anyone, |group| {
+            group.on(account::register).on(account::login)
+        })
+        .allow(AnyUser, |group| {
+            group.on(account::logout).on(catalog::list).on(notice::list)
+        })
+        .allow(UserOnly, |group| {
+            group
+                .on(account::buy_vip)
+                .on(download::download)
+                .on(download::records)
+        })
+        .allow(AdminOnly, |group| {
+            group
+                .on(catalog::check)
+                .on(catalog::upload)
+                .on(catalog::delete)
+                .on(notice::publish)
+        })
+}

@@ -1,0 +1,156 @@
+//! The tables: user, movie, notice, download record; and two that the server keeps for itself.
+
+use chrono::{DateTime, Utc};
+use packetboat_orm::Model;
+
+use crate::messages::{Fee, Secret, UserType};
+
+/// An account.
+#[derive(Clone, Debug, Model)]
+#[model(table = "user")]
+pub struct User {
+    /// Chosen by the database.
+    pub id: i64,
+    /// Unique.
+    #[model(unique)]
+    pub name: String,
+    /// Argon2id over what the client sends, as a PHC string.
+    pub password: Secret,
+    /// Which kind of account.
+    pub user_type: UserType,
+    /// Set by an operator; refused at login and at the next request.
+    pub is_locked: bool,
+    /// Pays less and does not wait.
+    pub is_vip: bool,
+    /// When it was made.
+    pub register_time: DateTime<Utc>,
+}
+
+/// A movie. Its file is stored under [`key`](Self::key).
+#[derive(Clone, Debug, Model)]
+#[model(table = "movie")]
+pub struct Movie {
+    /// Chosen by the database.
+    pub id: i64,
+    /// As uploaded, sanitised.
+    pub name: String,
+    /// The stored file's name, of the server's making.
+    #[model(unique)]
+    pub key: String,
+    /// Bytes.
+    pub file_size: i64,
+    /// The sampled md5 as the client sent it: a hint.
+    pub file_md5: String,
+    /// BLAKE3 of the content.
+    pub digest: String,
+    /// The same while the movie is not deleted, else nothing. Unique, so that of two uploads of
+    /// the same content one wins, and a deleted movie may come again.
+    #[model(unique)]
+    pub live_digest: Option<String>,
+    /// Whether it costs nothing.
+    pub is_free: bool,
+    /// What a VIP pays for a charged movie.
+    pub price_vip: i32,
+    /// What everyone else pays for it.
+    pub price: i32,
+    /// Deleted movies stay as rows, for the records.
+    pub is_delete: bool,
+    /// The admin who uploaded it.
+    pub user_id: i64,
+    /// When it was stored.
+    pub upload_time: DateTime<Utc>,
+}
+
+impl Movie {
+    /// What a VIP pays for a charged movie.
+    pub const PRICE_VIP: i32 = 5;
+    /// What everyone else pays for it.
+    pub const PRICE: i32 = 10;
+
+    /// Whether it costs money, as lists say it.
+    pub fn fee(&self) -> Fee {
+        if self.is_free {
+            Fee::Free
+        } else {
+            Fee::Charged
+        }
+    }
+}
+
+/// A published notice.
+#[derive(Clone, Debug, Model)]
+#[model(table = "notice")]
+pub struct Notice {
+    /// Chosen by the database.
+    pub id: i64,
+    /// At most 200 characters.
+    pub title: String,
+    /// At most 8 KiB.
+    pub content: String,
+    /// The admin who published it.
+    pub user_id: i64,
+    /// When it was published.
+    pub create_time: DateTime<Utc>,
+}
+
+/// One download, written when its bytes begin to be sent.
+#[derive(Clone, Debug, Model)]
+#[model(table = "download_record")]
+pub struct DownloadRecord {
+    /// Chosen by the database.
+    pub id: i64,
+    /// Who downloaded.
+    pub user_id: i64,
+    /// What was downloaded.
+    pub movie_id: i64,
+    /// The movie's name as it was.
+    pub movie_name: String,
+    /// What this download cost: 0 for a free movie, or one that was paid for before.
+    pub price: i32,
+    /// When sending began.
+    pub download_time: DateTime<Utc>,
+    /// Whether the last byte was sent.
+    pub completed: bool,
+}
+
+/// A session that outlives its connection.
+#[derive(Clone, Debug, Model)]
+#[model(table = "session")]
+pub struct KeptSession {
+    /// The SHA-256 of its id, in hexadecimal.
+    #[model(key)]
+    pub key: String,
+    /// The account's id.
+    pub subject: String,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// When it was last used.
+    pub touched: DateTime<Utc>,
+    /// The longest time without a request.
+    pub idle_seconds: i64,
+    /// The longest time after the login.
+    pub absolute_seconds: i64,
+    /// When it ends if nobody uses it, for sweeping.
+    pub expires: DateTime<Utc>,
+}
+
+/// What may happen once: whoever inserts the row does it.
+#[derive(Clone, Debug, Model)]
+#[model(table = "claim")]
+pub struct Claim {
+    /// What it is.
+    #[model(key)]
+    pub name: String,
+    /// When it happened.
+    pub claimed: DateTime<Utc>,
+}
+
+impl Claim {
+    /// The first admin's registration, where only the first may.
+    pub fn first_admin() -> Self {
+        Self {
+            name: "first_admin".to_owned(),
+            claimed: Utc::now(),
+        }
+    }
+}

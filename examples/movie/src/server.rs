@@ -1,0 +1,177 @@
+//! A server from its options: folder, database, dispatcher, listener.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use packetboat_dispatch::session::{Lifetime, SessionPolicy};
+use packetboat_dispatch::{Error as ServeError, Server, SessionManager, ShutdownHandle};
+use tokio::task::JoinSet;
+
+use crate::accounts::Passwords;
+use crate::app::{App, Rules};
+use crate::config::ServerConfig;
+use crate::database::{self, DatabaseError};
+use crate::handlers;
+use crate::library::{Library, LibraryError};
+use crate::sessions::DatabaseSessions;
+
+/// Why a server did not start, or did not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Its database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// It was told to serve beyond this machine, and nothing is encrypted.
+    #[error(
+        "{addr} is beyond this machine and nothing is encrypted: say --insecure to serve there"
+    )]
+    Insecure {
+        /// Where it was to listen.
+        addr: SocketAddr,
+    },
+    /// Its folder cannot be used.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// Its address cannot be listened on.
+    #[error("{addr} cannot be listened on")]
+    Listen {
+        /// Where it was to listen.
+        addr: SocketAddr,
+        /// What the system said.
+        source: ServeError,
+    },
+    /// It broke while it served.
+    #[error("the server broke")]
+    Serve(#[from] ServeError),
+    /// Signals cannot be waited for.
+    #[error("signals cannot be waited for")]
+    Signals(#[source] io::Error),
+}
+
+impl StartError {
+    /// The error and its causes in one line, for a terminal.
+    pub fn in_one_line(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            line = format!("{line}: {error}");
+            cause = error.source();
+        }
+        line.replace('\n', " ")
+    }
+}
+
+/// A server that serves, on tasks of its own, until it is shut down. Dropping it ends it at once.
+#[derive(Debug)]
+pub struct RunningServer {
+    addr: SocketAddr,
+    app: App,
+    stop: ShutdownHandle,
+    /// One task; a set, since that aborts what it holds when it is dropped.
+    serving: JoinSet<Result<(), ServeError>>,
+}
+
+impl RunningServer {
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What its handlers share.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Stops accepting, lets requests that have begun end, and returns.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the server at once.
+    pub async fn shutdown(mut self) {
+        self.stop.shutdown();
+        self.serving.join_next().await;
+    }
+}
+
+/// Starts a server.
+///
+/// # Errors
+///
+/// When the folder, the database or the address cannot be used.
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the folder and the database as far as they had come; starting again
+/// goes on from there.
+pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
+    let listen = config.listen;
+    if !listen.ip().is_loopback() && !config.insecure {
+        return Err(StartError::Insecure { addr: listen });
+    }
+    let library = Library::open(&config.data, config.disk_reserve_percent)?;
+    let db = match &config.database {
+        Some(url) => database::open_url(&url.0).await?,
+        None => database::open_file(&config.data.join("movie.db")).await?,
+    };
+    let mut sessions = SessionPolicy::default();
+    sessions.connection = Lifetime {
+        idle: config.idle,
+        ..sessions.connection
+    };
+    let sessions = SessionManager::new(sessions, DatabaseSessions(db.clone()));
+    let app = App {
+        db,
+        library: Arc::new(library),
+        passwords: Passwords::new(config.password_cost.clone(), config.passwords_waiting),
+        rules: Rules::from(&config),
+    };
+
+    let cannot_listen = |source| StartError::Listen {
+        addr: listen,
+        source,
+    };
+    let server = Server::bind(listen).await.map_err(cannot_listen)?;
+    let addr = server.local_addr().map_err(cannot_listen)?;
+    let stop = server.shutdown_handle();
+    let mut limits = config.limits;
+    limits.connections_per_ip = config.per_address;
+    limits.wire.idle_time = config.idle;
+    limits.wire.max_attachment_bytes = config.max_movie;
+    let dispatcher = handlers::dispatcher(app.clone(), sessions);
+    let mut serving = JoinSet::new();
+    serving.spawn(server.limits(limits).serve(dispatcher));
+    Ok(RunningServer {
+        addr,
+        app,
+        stop,
+        serving,
+    })
+}
+
+/// Starts a server, prints `READY ADDR` on standard output, and serves until it is told to stop by
+/// SIGINT or SIGTERM.
+///
+/// # Errors
+///
+/// As [`serve`], and when the server broke.
+pub async fn run(config: ServerConfig) -> Result<(), StartError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    let mut server = serve(config).await?;
+    println!("READY {}", server.addr);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        Some(ended) = server.serving.join_next() => {
+            // The task cannot be cancelled while its set is here; a panic is passed on.
+            return Ok(ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?);
+        }
+    }
+    tracing::info!("stopping");
+    server.shutdown().await;
+    Ok(())
+}
