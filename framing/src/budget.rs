@@ -117,6 +117,24 @@ impl Lease {
     pub fn bytes(&self) -> usize {
         self.permit.num_permits() * PAGE
     }
+
+    /// Adds another lease to this one.
+    ///
+    /// # Panics
+    ///
+    /// If it came out of another purse.
+    pub fn merge(&mut self, other: Self) {
+        self.permit.merge(other.permit);
+    }
+
+    /// Gives back what is over `bytes`, in whole pages.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let keep = bytes.div_ceil(PAGE);
+        drop(
+            self.permit
+                .split(self.permit.num_permits().saturating_sub(keep)),
+        );
+    }
 }
 
 impl fmt::Debug for Lease {
@@ -146,6 +164,20 @@ mod tests {
         drop(first);
         assert_eq!(waiting.await.expect("the task only leases"), 64 * 1024);
         assert_eq!(budget.available(), budget.total());
+    }
+
+    #[test]
+    fn a_lease_grows_and_shrinks_by_whole_pages() {
+        let budget = Budget::new(256 * 1024);
+        let mut lease = budget.try_lease(1, 1).expect("nobody else asks");
+        assert_eq!(lease.bytes(), PAGE);
+        lease.merge(budget.try_lease(1, 64 * 1024).expect("enough is left"));
+        assert_eq!(lease.bytes(), PAGE + 64 * 1024);
+        lease.shrink_to(PAGE + 1);
+        assert_eq!(lease.bytes(), 2 * PAGE);
+        lease.shrink_to(64 * 1024);
+        assert_eq!(lease.bytes(), 2 * PAGE);
+        assert_eq!(budget.available(), budget.total() - 2 * PAGE);
     }
 
     #[tokio::test]

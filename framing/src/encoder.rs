@@ -102,10 +102,7 @@ impl<H: Header> Encoder<H> {
         let hole = self.buf.len();
         let start = hole + header.size();
         self.buf.resize(start, 0);
-        let mut out = MessageWriter {
-            buf: &mut self.buf,
-            end: start + self.max_message,
-        };
+        let mut out = MessageWriter::new(&mut self.buf, self.max_message);
         let written = write(&mut out).map_err(|e| Error::Serialize(e.into()));
         let result = self.check(start, written).and_then(|()| {
             header.set_lengths((self.buf.len() - start) as u64, attachment)?;
@@ -192,7 +189,15 @@ pub struct MessageWriter<'a> {
     end: usize,
 }
 
-impl MessageWriter<'_> {
+impl<'a> MessageWriter<'a> {
+    /// A writer of at most `max` bytes behind those that are there. Of a longer message one byte
+    /// too many is kept, by which it is known.
+    #[inline]
+    pub(crate) fn new(buf: &'a mut Vec<u8>, max: usize) -> Self {
+        let end = buf.len() + max;
+        Self { buf, end }
+    }
+
     /// Appends bytes. Over the limit, one byte too many is kept, by which the encoder knows.
     #[inline]
     fn put(&mut self, bytes: &[u8]) -> bool {

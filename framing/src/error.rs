@@ -2,7 +2,10 @@
 
 use std::{error, fmt, io, time::Duration};
 
-use crate::hint::Hint;
+use crate::{
+    hint::Hint,
+    native::{Code, Digest},
+};
 
 /// Why a frame was not read or not written.
 ///
@@ -52,12 +55,26 @@ pub enum Error {
         window: Duration,
     },
 
+    /// The content of an attachment is not what its digest, or the value of one of its groups,
+    /// says.
+    #[error("digest is {actual}, expected {expected}")]
+    DigestMismatch {
+        /// What was announced.
+        expected: Digest,
+        /// What the bytes that came have.
+        actual: Digest,
+    },
+
     /// The peer left more of an attachment unread than is worth throwing away.
     #[error("unread attachment not drained: {remaining} bytes left")]
     DrainLimit {
         /// Bytes that are still to come.
         remaining: u64,
     },
+
+    /// The connection is about to end, so the caller can begin no request on it.
+    #[error("the connection is going away")]
+    GoingAway,
 
     /// The peer began a frame and did not end its message in time.
     #[error("message not complete {after:?} after its first byte")]
@@ -106,6 +123,30 @@ pub enum Error {
         hint: Option<Hint>,
     },
 
+    /// The caller named a request, or an attachment of one, that is not in flight: it has been
+    /// answered, has ended or was broken off.
+    #[error("request {request} is not in flight")]
+    NotInFlight {
+        /// Its id.
+        request: u32,
+    },
+
+    /// The caller wants an attachment from an offset at which it cannot begin.
+    #[error("the attachment cannot begin at {offset}")]
+    NotResumable {
+        /// Where it should have begun.
+        offset: u64,
+    },
+
+    /// The peer broke a rule of the native wire, or its preface has no version in common.
+    #[error("native wire: {code}, request {request}")]
+    Protocol {
+        /// Which rule, or why.
+        code: Code,
+        /// The request of the frame in question, or zero.
+        request: u32,
+    },
+
     /// The caller's message could not be serialised.
     #[error("message could not be serialised")]
     Serialize(#[source] Box<dyn error::Error + Send + Sync>),
@@ -127,6 +168,13 @@ pub enum Error {
         sent: u64,
     },
 
+    /// The caller has as many requests in flight as the server allows.
+    #[error("{max} requests are in flight already")]
+    TooManyRequests {
+        /// What the server's preface said.
+        max: u16,
+    },
+
     /// The peer closed the connection in the middle of a frame.
     #[error("connection closed in the middle of {part}: {received} of {len} bytes")]
     Truncated {
@@ -136,6 +184,17 @@ pub enum Error {
         len: u64,
         /// Bytes of it that came.
         received: u64,
+    },
+
+    /// The caller has two message types whose names have one hash; one must be renamed.
+    #[error("message types {name:?} and {other:?} have the same hash {hash:#010x}")]
+    TypeCollision {
+        /// The one that was to be added.
+        name: String,
+        /// The one that was there.
+        other: String,
+        /// What both hash to.
+        hash: u32,
     },
 
     /// The peer did not take what was written in time.
@@ -179,11 +238,13 @@ impl Error {
                 | Self::AttachmentUnknown
                 | Self::BadLength { .. }
                 | Self::BodyTooSlow { .. }
+                | Self::DigestMismatch { .. }
                 | Self::DrainLimit { .. }
                 | Self::HeaderTimeout { .. }
                 | Self::IdleTimeout { .. }
                 | Self::InvalidHeader { .. }
                 | Self::MessageTooLarge { .. }
+                | Self::Protocol { .. }
                 | Self::Truncated { .. }
                 | Self::WriteTimeout { .. }
         )
@@ -194,10 +255,15 @@ impl Error {
         matches!(
             self,
             Self::AttachmentPending { .. }
+                | Self::GoingAway
                 | Self::LengthOverflow { .. }
+                | Self::NotInFlight { .. }
+                | Self::NotResumable { .. }
                 | Self::Serialize(_)
                 | Self::SourceTooLong { .. }
                 | Self::SourceTooShort { .. }
+                | Self::TooManyRequests { .. }
+                | Self::TypeCollision { .. }
         )
     }
 

@@ -56,6 +56,15 @@ pub struct Limits {
     /// connection is cheaper than reading on.
     pub drain_bytes: u64,
 
+    /// Requests that one native connection may have in flight. Default: 128, twice what a busy
+    /// client keeps going, and a bound on what a connection makes the server remember.
+    pub max_requests: u16,
+
+    /// The most credit for one attachment on the native wire, in bytes, out of the budget.
+    /// Default: 2 MiB, so that one mebibyte is written to disk while the next arrives. It is
+    /// reached by doubling from 64 KiB, as long as the attachment is read.
+    pub max_window_bytes: usize,
+
     /// Time for throwing away an unread attachment, and again for a lingering close. Default: 5 s.
     pub drain_time: Duration,
 }
@@ -73,6 +82,8 @@ impl Default for Limits {
             body_rate_window: Duration::from_secs(30),
             write_time: Duration::from_secs(10),
             drain_bytes: 16 * 1024 * 1024,
+            max_requests: 128,
+            max_window_bytes: 2 * 1024 * 1024,
             drain_time: Duration::from_secs(5),
         }
     }
