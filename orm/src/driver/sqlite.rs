@@ -195,6 +195,10 @@ fn get<'r, T>(row: &'r SqliteRow, index: usize, column: &ColumnDef) -> Result<T>
 where
     T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
 {
+    // The driver reads NULL as SQLite does: as 0, and as the empty text.
+    if row.is_null(index, column)? {
+        return Err(column.misfit(sqlx::error::UnexpectedNullError));
+    }
     row.try_get(index).map_err(|error| column.misfit(error))
 }
 
