@@ -49,6 +49,10 @@ pub trait Driver: Database<Arguments: Sink, Row: Source> + sealed::Sealed {
     #[doc(hidden)]
     const ROLLS_BACK_WHEN_LEFT: bool;
 
+    /// Whether a connection answers in step again after a statement was dropped before its first answer.
+    #[doc(hidden)]
+    const RESUMES: bool;
+
     /// Runs a statement whose values are bound.
     #[doc(hidden)]
     fn run<C: Collect>(

@@ -28,6 +28,9 @@ impl Driver for MySql {
     const BEGIN_READ: &'static str = "START TRANSACTION READ ONLY";
     // A server that does not answer would not answer a rollback either.
     const ROLLS_BACK_WHEN_LEFT: bool = false;
+    // sqlx forgets that the answer to a PREPARE is still to come, takes its parts for that to the next statement, and
+    // waits for ever.
+    const RESUMES: bool = false;
 
     async fn run<C: Collect>(
         connection: &mut MySqlConnection,

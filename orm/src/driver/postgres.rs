@@ -29,6 +29,7 @@ impl Driver for Postgres {
     const BEGIN_READ: &'static str = "BEGIN READ ONLY";
     // A server that does not answer would not answer a rollback either.
     const ROLLS_BACK_WHEN_LEFT: bool = false;
+    const RESUMES: bool = true;
 
     async fn run<C: Collect>(
         connection: &mut PgConnection,

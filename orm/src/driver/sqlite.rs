@@ -31,6 +31,7 @@ impl Driver for Sqlite {
     // The connection's thread works in order, so a rollback sent now comes after whatever was cancelled; and closing
     // the only connection to a database in memory would lose the database.
     const ROLLS_BACK_WHEN_LEFT: bool = true;
+    const RESUMES: bool = true;
 
     async fn run<C: Collect>(
         connection: &mut SqliteConnection,

@@ -1,11 +1,14 @@
 //! A transaction that owns its connection, savepoints, what a cancellation does.
 
 use std::fmt;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::Pool;
 
-use crate::codec::Params;
+use crate::codec::{Params, Source};
 use crate::dialect::Dialect;
 use crate::driver::lease::Lease;
 use crate::driver::{Driver, Harm, bind, refusal};
@@ -102,12 +105,16 @@ pub(super) struct Session<DB: Driver> {
     poisoned: bool,
     /// The kind of the statement under way; still there when its future was dropped.
     under_way: Option<Kind>,
+    /// Whether that statement has given its first row, and so is past the point where a connection can get out of step.
+    answered: Arc<AtomicBool>,
     /// Whether a read was dropped half way: it has changed nothing, but may have failed unseen.
     unsure: bool,
+    /// Whether a statement was dropped where the connection got out of step, so that it was closed.
+    lost: bool,
 }
 
 impl<DB: Driver> Session<DB> {
-    pub(super) const fn new(lease: Lease<DB>) -> Self {
+    pub(super) fn new(lease: Lease<DB>) -> Self {
         Self {
             lease: Some(lease),
             depth: 0,
@@ -116,7 +123,9 @@ impl<DB: Driver> Session<DB> {
             harm: Harm::None,
             poisoned: false,
             under_way: None,
+            answered: Arc::default(),
             unsure: false,
+            lost: false,
         }
     }
 
@@ -129,15 +138,19 @@ impl<DB: Driver> Session<DB> {
         let arguments = bind::<DB>(&params)?;
         self.settle()?;
         self.check_unharmed()?;
-        let in_transaction = self.depth > 0;
         let lease = self.lease.as_mut().ok_or(Error::NestedOpen)?;
-        self.under_way = in_transaction.then_some(statement.kind());
+        self.under_way = Some(statement.kind());
+        self.answered.store(false, Ordering::Relaxed);
+        let out = Watched {
+            out,
+            answered: Arc::clone(&self.answered),
+        };
         let outcome = DB::run(lease.connection(), statement, arguments, out).await;
         self.under_way = None;
-        if let (true, Err(error)) = (in_transaction, &outcome) {
+        if let (true, Err(error)) = (self.depth > 0, &outcome) {
             self.note(error);
         }
-        outcome
+        outcome.map(|(watched, done)| (watched.out, done))
     }
 
     /// Begins a transaction, or a savepoint in one, and lends the connection to it.
@@ -196,7 +209,11 @@ impl<DB: Driver> Session<DB> {
     }
 
     async fn rollback(&mut self) -> Result<()> {
-        self.settle()?;
+        match self.settle() {
+            // The server undoes what a closed connection had begun.
+            Err(Error::Poisoned) if self.lost => return Ok(()),
+            settled => settled?,
+        }
         if self.depth == 1 {
             match self.control(Statement::control("ROLLBACK", None)).await {
                 Ok(()) => {}
@@ -245,16 +262,32 @@ impl<DB: Driver> Session<DB> {
                     self.lent = None;
                 }
                 None if Arc::strong_count(slot) > 1 => return Err(Error::NestedOpen),
-                // It was dropped at depth 1, and its connection with it.
-                None => return Err(Error::Poisoned),
+                // It was dropped, and its connection with it.
+                None => self.lost = true,
             }
+        }
+        if self.is_out_of_step() {
+            if let Some(mut lease) = self.lease.take() {
+                // So that it is closed, also where no transaction is open.
+                lease.arm();
+            }
+            self.lost = true;
         }
         match self.under_way.take() {
             None => {}
             Some(kind) if kind.is_read() => self.unsure = true,
             Some(_) => self.poisoned = true,
         }
-        Ok(())
+        if self.lost {
+            Err(Error::Poisoned)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether a statement was dropped in a way that leaves the connection waiting for the wrong answer.
+    fn is_out_of_step(&self) -> bool {
+        !DB::RESUMES && self.under_way.is_some() && !self.answered.load(Ordering::Relaxed)
     }
 
     const fn check_unharmed(&self) -> Result<()> {
@@ -291,11 +324,28 @@ impl<DB: Driver> Session<DB> {
 impl<DB: Driver> Drop for Session<DB> {
     fn drop(&mut self) {
         // A savepoint that was left open: the connection goes back, but what it holds is not to be kept. At depth 1
-        // the lease is dropped armed, which undoes everything.
-        if self.depth > 1 {
+        // the lease is dropped armed, which undoes everything; so is one that is out of step.
+        if self.depth > 1 && !self.is_out_of_step() {
             // It may lie where a nested one has left it. Whatever else is to be said, it is poisoned.
             let _ = self.settle();
             self.give_back(self.harm, true);
         }
+    }
+}
+
+/// A collector that tells when the first row has come.
+struct Watched<C> {
+    out: C,
+    answered: Arc<AtomicBool>,
+}
+
+impl<C: Collect> Collect for Watched<C> {
+    fn ready(&mut self) -> impl Future<Output = ControlFlow<()>> + Send {
+        self.out.ready()
+    }
+
+    fn row<R: Source>(&mut self, row: &R) -> Result<ControlFlow<()>> {
+        self.answered.store(true, Ordering::Relaxed);
+        self.out.row(row)
     }
 }
