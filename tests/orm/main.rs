@@ -1,1 +1,47 @@
-//! The orm suite, written once and run on every database.
+//! The orm suite: written once, run on every database, by its own pool and by the pool that a URL chooses.
+//!
+//! A test takes a [`Bed`](bed::Bed), which is a database of its own. `on_every_database!` at the end of each file
+//! makes of `write::keys_are_filled_in` the tests `write::on_sqlite::keys_are_filled_in`,
+//! `write::on_postgres::keys_are_filled_in` and so on.
+
+mod bed;
+mod models;
+
+mod cancel;
+mod errors;
+mod fields;
+mod injection;
+mod properties;
+mod query;
+mod race;
+mod transactions;
+mod wrappers;
+mod write;
+
+/// Instantiates the tests of a file on every database.
+macro_rules! on_every_database {
+    (@on $room:ident $bed:ident: $($test:ident)+) => {
+        mod $room {
+            use crate::bed::{Bed as _, $bed};
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    if let Some(bed) = $bed::make().await {
+                        super::$test(bed).await;
+                    }
+                }
+            )+
+        }
+    };
+    ($($test:ident),+ $(,)?) => {
+        $crate::on_every_database!(@on on_sqlite Sqlite: $($test)+);
+        $crate::on_every_database!(@on on_sqlite_file SqliteFile: $($test)+);
+        $crate::on_every_database!(@on on_postgres Postgres: $($test)+);
+        $crate::on_every_database!(@on on_mysql MySql: $($test)+);
+        $crate::on_every_database!(@on on_sqlite_by_url SqliteByUrl: $($test)+);
+        $crate::on_every_database!(@on on_postgres_by_url PostgresByUrl: $($test)+);
+        $crate::on_every_database!(@on on_mysql_by_url MySqlByUrl: $($test)+);
+    };
+}
+pub(crate) use on_every_database;

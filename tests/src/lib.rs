@@ -6,6 +6,9 @@
 //! | [`faults`] | the rows of `faults.toml` |
 //! | [`results`] | which tests ran, out of a test runner's log |
 
+pub mod child;
 pub mod database;
 pub mod faults;
+pub mod peer;
+pub mod proxy;
 pub mod results;

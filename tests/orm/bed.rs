@@ -1,0 +1,91 @@
+//! What a test stands on: a fresh database and a pool over it.
+
+use std::sync::Arc;
+
+use packetboat_orm::{DbPool, Executor, Finish, sqlite};
+use packetboat_tests::database::{Database, Server};
+use sqlx::mysql::MySqlPoolOptions;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{MySqlPool, PgPool, SqlitePool};
+
+/// Connections of a pool: enough for a test that needs two at once.
+const CONNECTIONS: u32 = 4;
+
+/// A database of a test's own, with a pool over it. Clones share both.
+pub(crate) trait Bed: Clone + Send + Sync + 'static {
+    /// The pool's transactions. Named here, so that it is known not to borrow from the pool, which is what lets a
+    /// closure that takes one run in a task.
+    type Tx: Executor<Tx = Self::Tx> + Finish + 'static;
+
+    /// Creates the database and connects to it; `None` where its server is not there.
+    async fn make() -> Option<Self>;
+
+    /// The pool, as one passes it: `&pool`.
+    fn db(&self) -> impl Executor<Tx = Self::Tx> + Copy;
+
+    /// Another pool over the same database, of one connection, which shows what another process would see.
+    async fn other(&self) -> DbPool {
+        DbPool::connect(self.url()).await.expect("a second pool")
+    }
+
+    /// The database's URL.
+    fn url(&self) -> &str;
+}
+
+macro_rules! beds {
+    ($($(#[$doc:meta])* $bed:ident($pool:ty): $server:ident, $connect:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub(crate) struct $bed {
+            // Dropped first, so that nobody is connected to the database when it is removed.
+            pool: $pool,
+            database: Arc<Database>,
+        }
+
+        impl Bed for $bed {
+            type Tx = <&'static $pool as Executor>::Tx;
+
+            async fn make() -> Option<Self> {
+                let database = Arc::new(Database::fresh(Server::$server).await?);
+                let connect = $connect;
+                let pool = connect(database.url().to_owned()).await.expect("a pool over a fresh database");
+                Some(Self { pool, database })
+            }
+
+            fn db(&self) -> impl Executor<Tx = Self::Tx> + Copy {
+                &self.pool
+            }
+
+            fn url(&self) -> &str {
+                self.database.url()
+            }
+        }
+    )+};
+}
+
+beds! {
+    /// sqlx's pool over SQLite.
+    Sqlite(SqlitePool): Sqlite, async |url: String| {
+        SqlitePoolOptions::new().max_connections(CONNECTIONS).connect(&url).await
+    };
+    /// sqlx's pool over PostgreSQL.
+    Postgres(PgPool): Postgres, async |url: String| {
+        PgPoolOptions::new().max_connections(CONNECTIONS).connect(&url).await
+    };
+    /// sqlx's pool over MariaDB.
+    MySql(MySqlPool): MySql, async |url: String| {
+        MySqlPoolOptions::new().max_connections(CONNECTIONS).connect(&url).await
+    };
+    /// A SQLite file with one writer and several readers.
+    SqliteFile(sqlite::Pool): Sqlite, async |url: String| {
+        let path = url.trim_start_matches("sqlite://").trim_end_matches("?mode=rwc").to_owned();
+        sqlite::open(path).await
+    };
+    /// The pool chosen by a URL, which is one over SQLite.
+    SqliteByUrl(DbPool): Sqlite, async |url: String| DbPool::connect(&url).await;
+    /// The pool chosen by a URL, which is one over PostgreSQL.
+    PostgresByUrl(DbPool): Postgres, async |url: String| DbPool::connect(&url).await;
+    /// The pool chosen by a URL, which is one over MariaDB.
+    MySqlByUrl(DbPool): MySql, async |url: String| DbPool::connect(&url).await;
+}
