@@ -23,6 +23,8 @@ mod scratch;
 mod server;
 pub mod session;
 pub mod shape;
+#[cfg(feature = "tower")]
+mod tower;
 mod upload;
 
 pub use app::{Answer, App, Local};
@@ -48,4 +50,6 @@ pub use route::Route;
 pub use server::{Server, ShutdownHandle, serve_stream};
 pub use session::{Session, SessionId, SessionManager, SessionPolicy, SessionStore, Sessions};
 pub use shape::{Flagged, Plain, Shape};
+#[cfg(feature = "tower")]
+pub use tower::{BoxError, Forward, Handle, Refused, TowerLayer, tower_layer};
 pub use upload::Upload;

@@ -1,0 +1,423 @@
+//! A server over TCP: places, hooks, resets, shutdown, shortage, logs.
+
+mod common;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::{RawPeer, World, dispatcher};
+use packetboat_dispatch::{Disconnect, Error, Limits, Server, ShutdownHandle};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+struct Running {
+    addr: SocketAddr,
+    stop: ShutdownHandle,
+    serving: JoinHandle<Result<(), Error>>,
+    ended: mpsc::UnboundedReceiver<Arc<Disconnect>>,
+}
+
+async fn serve(world: &World, limits: Limits) -> Running {
+    let (sender, ended) = mpsc::unbounded_channel();
+    let server = Server::bind("127.0.0.1:0")
+        .await
+        .expect("a free port")
+        .limits(limits);
+    let server = server.on_disconnect(move |_, reason| {
+        let _ = sender.send(reason);
+        async {}
+    });
+    let (addr, stop) = (
+        server.local_addr().expect("bound"),
+        server.shutdown_handle(),
+    );
+    let serving = tokio::spawn(server.serve(dispatcher(world.clone())));
+    Running {
+        addr,
+        stop,
+        serving,
+        ended,
+    }
+}
+
+async fn connect(addr: SocketAddr) -> RawPeer<TcpStream> {
+    RawPeer {
+        io: TcpStream::connect(addr).await.expect("the server listens"),
+    }
+}
+
+/// Closes with a reset instead of a goodbye.
+fn reset(peer: RawPeer<TcpStream>) {
+    let socket = socket2::SockRef::from(&peer.io);
+    socket
+        .set_linger(Some(Duration::ZERO))
+        .expect("an option of every socket");
+}
+
+/// Everything that is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn capture(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || log.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no panic").clone()).expect("a log is text")
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_greeted_served_and_seen_off_with_the_reason() {
+    let (sender, mut greeted) = mpsc::unbounded_channel();
+    let server = Server::bind("127.0.0.1:0").await.expect("a free port");
+    let addr = server.local_addr().expect("bound");
+    let (ended, mut reasons) = mpsc::unbounded_channel();
+    let server = server
+        .on_connect(move |peer| {
+            let _ = sender.send(peer);
+            async {}
+        })
+        .on_disconnect(move |peer, reason| {
+            let _ = ended.send((peer.id(), reason));
+            async {}
+        });
+    let _serving = tokio::spawn(server.serve(dispatcher(World::default())));
+    let mut peer = connect(addr).await;
+    assert!(peer.is_alive().await);
+    let met = greeted.recv().await.expect("the hook ran");
+    assert_eq!(met.addr(), peer.io.local_addr().ok());
+    drop(peer);
+    let (id, reason) = reasons.recv().await.expect("the hook ran");
+    assert_eq!(id, met.id());
+    assert!(matches!(*reason, Disconnect::Closed), "{reason:?}");
+    let mut peer = connect(addr).await;
+    peer.send_raw(&[0xff; 4]).await;
+    assert!(peer.is_closed().await);
+    let (_, reason) = reasons.recv().await.expect("the hook ran");
+    assert!(matches!(*reason, Disconnect::Failed(_)), "{reason:?}");
+}
+
+#[tokio::test]
+async fn a_file_goes_over_tcp_byte_for_byte() {
+    let running = serve(&World::default(), Limits::default()).await;
+    let mut peer = connect(running.addr).await;
+    assert_eq!(
+        peer.ask(r#"{"type": "download", "len": 9000000}"#).await["file_size"],
+        9_000_000
+    );
+    let mut body = vec![0; 9_000_000];
+    peer.io.read_exact(&mut body).await.expect("the file");
+    assert!(
+        body.iter()
+            .enumerate()
+            .all(|(i, byte)| *byte == (i % 251) as u8)
+    );
+    assert!(peer.is_alive().await);
+}
+
+#[tokio::test]
+async fn a_peer_that_half_closes_over_tcp_reads_every_reply() {
+    let mut running = serve(&World::default(), Limits::default()).await;
+    let mut peer = connect(running.addr).await;
+    peer.send(r#"{"type": "slow", "ms": 50}"#).await;
+    peer.send(r#"{"type": "download", "len": 3000000}"#).await;
+    peer.io.shutdown().await.expect("shut");
+    assert_eq!(peer.reply().await.expect("an answer")["text"], "slow");
+    assert_eq!(
+        peer.reply().await.expect("an answer")["file_size"],
+        3_000_000
+    );
+    let mut body = Vec::new();
+    peer.io.read_to_end(&mut body).await.expect("the file");
+    assert_eq!(body.len(), 3_000_000);
+    assert!(matches!(
+        *running.ended.recv().await.expect("it ends"),
+        Disconnect::Closed
+    ));
+}
+
+#[tokio::test]
+async fn a_reset_frees_the_connection_at_once_whatever_it_was_doing() {
+    let (sender, mut outcomes) = mpsc::unbounded_channel();
+    let world = World {
+        hold: Duration::from_secs(60),
+        outcomes: Some(sender),
+        ..World::default()
+    };
+    let mut running = serve(&world, Limits::default()).await;
+    let upload = r#"{"type": "upload", "name": "x", "file_size": 5000}"#;
+    for message in [
+        r#"{"type": "gate"}"#,
+        upload,
+        r#"{"type": "download", "len": 9}"#,
+    ] {
+        let mut peer = connect(running.addr).await;
+        peer.send(message).await;
+        sleep(Duration::from_millis(50)).await;
+        let start = Instant::now();
+        reset(peer);
+        let reason = timeout(Duration::from_secs(5), running.ended.recv()).await;
+        let reason = reason.expect("it is noticed").expect("it ends");
+        assert!(
+            start.elapsed() < Duration::from_millis(500),
+            "{message}: {:?}",
+            start.elapsed()
+        );
+        assert!(matches!(*reason, Disconnect::Failed(_)), "{reason:?}");
+    }
+    assert!(
+        !outcomes
+            .recv()
+            .await
+            .expect("the end is told")
+            .has_started()
+    );
+    let seen = world
+        .uploads
+        .lock()
+        .expect("no panic")
+        .pop()
+        .expect("the handler was told");
+    assert!(seen.is_err());
+    // The handler behind the gate was not cancelled.
+    world.gate.notify_one();
+    timeout(Duration::from_secs(5), async {
+        while world.effects() == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the handler goes on");
+}
+
+#[tokio::test]
+async fn shutdown_finishes_what_has_begun_and_sends_nothing_to_the_others() {
+    let world = World::default();
+    let running = serve(&world, Limits::default()).await;
+    let mut idle = connect(running.addr).await;
+    assert!(idle.is_alive().await);
+    let mut busy = connect(running.addr).await;
+    busy.send(r#"{"type": "gate"}"#).await;
+    sleep(Duration::from_millis(50)).await;
+    running.stop.shutdown();
+    let mut rest = Vec::new();
+    idle.io.read_to_end(&mut rest).await.expect("a goodbye");
+    assert!(rest.is_empty(), "something unsolicited was sent");
+    assert!(
+        TcpStream::connect(running.addr).await.is_err(),
+        "nobody is let in any more"
+    );
+    assert!(!running.serving.is_finished());
+    world.gate.notify_one();
+    assert_eq!(
+        busy.reply().await.expect("what has begun is answered")["text"],
+        "open"
+    );
+    assert!(busy.is_closed().await);
+    assert!(matches!(running.serving.await, Ok(Ok(()))));
+}
+
+#[tokio::test]
+async fn shutdown_ends_what_does_not_finish_in_time() {
+    let world = World::default();
+    let limits = Limits {
+        shutdown_time: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let running = serve(&world, limits).await;
+    let mut busy = connect(running.addr).await;
+    busy.send(r#"{"type": "gate"}"#).await;
+    sleep(Duration::from_millis(50)).await;
+    let start = Instant::now();
+    running.stop.shutdown();
+    assert!(matches!(running.serving.await, Ok(Ok(()))));
+    assert!(
+        (150..2000).contains(&start.elapsed().as_millis()),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(busy.is_closed().await);
+    world.gate.notify_one();
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(world.effects(), 0, "the handler was ended with the server");
+}
+
+#[tokio::test]
+async fn a_flood_from_one_address_is_capped_and_logged_a_few_times() {
+    let log = Log::default();
+    let _capture = log.capture();
+    let running = serve(&World::default(), Limits::default()).await;
+    let mut open = Vec::new();
+    for _ in 0..1000 {
+        open.push(connect(running.addr).await);
+    }
+    let mut alive = Vec::new();
+    for mut peer in open.drain(..) {
+        let sent = peer
+            .io
+            .write_all(&common::frame(br#"{"type": "echo", "text": "x"}"#))
+            .await;
+        if sent.is_ok() && peer.reply().await.is_some() {
+            // Kept open, so that its place is not given to the next.
+            alive.push(peer);
+        }
+    }
+    assert_eq!(alive.len(), 64);
+    let lines = log
+        .text()
+        .lines()
+        .filter(|line| line.contains("connection refused"))
+        .count();
+    assert!((1..=10).contains(&lines), "{lines} lines");
+}
+
+#[tokio::test]
+async fn no_log_holds_a_password_a_token_or_a_message() {
+    let log = Log::default();
+    let _capture = log.capture();
+    let running = serve(&World::default(), Limits::default()).await;
+    let mut peer = connect(running.addr).await;
+    let session = peer.log_in("canary-name").await;
+    for message in [
+        r#"{"type": "echo", "text": "canary-text", "password": "canary-password"}"#,
+        r#"{"type": "echo", "text": {"canary-key": 1}, "password": "canary-password"}"#,
+        r#"{"type": "echo", "number": "canary-number", "text": "x"}"#,
+        r#"{"type": "canary-type"}"#,
+        r#"{"type": "panic", "text": "canary-panic"}"#,
+        r#"{"type": "whoami", "session": "canary-session"}"#,
+    ] {
+        peer.ask(message).await;
+    }
+    peer.ask(format!(r#"{{"type": "whoami", "session": "{session}"}}"#))
+        .await;
+    peer.ask(r#"{"type": "canary", "file_size": "canary"}"#)
+        .await;
+    drop(peer);
+    running.stop.shutdown();
+    running.serving.await.expect("no panic").expect("served");
+    let text = log.text();
+    assert!(
+        text.contains("request") && text.contains("a handler panicked"),
+        "nothing is logged"
+    );
+    assert!(!text.contains("canary"), "{text}");
+    assert!(!text.contains(&session), "{text}");
+}
+
+/// A child process of this test binary: a server that may open few files.
+struct Short(Child);
+
+impl Drop for Short {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Short {
+    /// Ticks of the processor that it has used.
+    fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).expect("it runs");
+        let fields: Vec<_> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split(' ')
+            .collect();
+        [fields[12], fields[13]]
+            .iter()
+            .map(|ticks| ticks.parse::<u64>().expect("a number"))
+            .sum()
+    }
+}
+
+/// The child of the next test, and no test by itself.
+#[tokio::test]
+#[ignore = "run by a_shortage_of_descriptors_is_waited_for"]
+async fn short_of_descriptors() {
+    let limits = Limits {
+        connections_per_ip: 10_000,
+        ..Limits::default()
+    };
+    let server = Server::bind("127.0.0.1:0")
+        .await
+        .expect("a free port")
+        .limits(limits);
+    println!("\nREADY {}", server.local_addr().expect("bound"));
+    server
+        .serve(dispatcher(World::default()))
+        .await
+        .expect("served");
+}
+
+#[tokio::test]
+async fn a_shortage_of_descriptors_is_waited_for() {
+    let exe = std::env::current_exe().expect("this test's own path");
+    let child = Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -n 64; exec \"$0\" --exact short_of_descriptors --ignored --nocapture",
+        ])
+        .arg(exe)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell");
+    let mut short = Short(child);
+    let stdout = short.0.stdout.take().expect("piped");
+    let addr = std::io::BufRead::lines(std::io::BufReader::new(stdout))
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("READY ")?.parse().ok())
+        .expect("the child serves");
+
+    let mut first = connect(addr).await;
+    assert!(first.is_alive().await);
+    let mut others = Vec::new();
+    for _ in 0..100 {
+        others.push(connect(addr).await);
+    }
+    sleep(Duration::from_millis(300)).await;
+    let (before, start) = (short.ticks(), Instant::now());
+    sleep(Duration::from_secs(2)).await;
+    // A tick is a hundredth of a second, so this is the share of one processor in percent.
+    let percent = (short.ticks() - before) as f64 / start.elapsed().as_secs_f64();
+    assert!(
+        percent < 5.0,
+        "{percent} % of a processor while there is nothing to accept with"
+    );
+    assert!(first.is_alive().await, "who is in, stays");
+    drop(others);
+    let start = Instant::now();
+    let mut late = connect(addr).await;
+    assert!(late.is_alive().await);
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+}
