@@ -1,4 +1,5 @@
 //! Front door: a server and a client.
+#![doc = include_str!("../README.md")]
 
 mod app;
 pub mod client;
