@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use packetboat_dispatch::session::{Lifetime, SessionPolicy};
 use packetboat_dispatch::{Error as ServeError, Server, SessionManager, ShutdownHandle};
+use rustix::fs::Mode;
 use tokio::task::JoinSet;
 
 use crate::accounts::Passwords;
@@ -159,6 +160,8 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
 /// As [`serve`], and when the server broke.
 pub async fn run(config: ServerConfig) -> Result<(), StartError> {
     use tokio::signal::unix::{SignalKind, signal};
+    // What the server makes is its user's alone, SQLite's files with the hashes in them included.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut server = serve(config).await?;

@@ -41,13 +41,7 @@ pub(super) async fn register(State(app): State<App>, request: Register) -> Resul
         is_vip: false,
         register_time: Utc::now(),
     };
-    let inserted = orm::transaction(&app.db, async |tx| {
-        if let Some(claim) = &mut claim {
-            claim.insert(&mut *tx).await?;
-        }
-        user.insert(tx).await
-    });
-    match inserted.await {
+    match insert(&mut user, claim.as_mut(), &app.db).await {
         Ok(()) => Ok(Done::new("注册成功")),
         Err(orm::Error::UniqueViolation { table: "claim", .. }) => {
             Err(ADMIN_REGISTRATION_CLOSED.into())
@@ -55,6 +49,17 @@ pub(super) async fn register(State(app): State<App>, request: Register) -> Resul
         Err(orm::Error::UniqueViolation { .. }) => Err(NAME_TAKEN.into()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Inserts the account, and with it what only the first admin can insert; both or none.
+async fn insert(user: &mut User, claim: Option<&mut Claim>, db: &DbPool) -> orm::Result<()> {
+    orm::transaction(db, async |tx| {
+        if let Some(claim) = claim {
+            claim.insert(&mut *tx).await?;
+        }
+        user.insert(tx).await
+    })
+    .await
 }
 
 /// Whether an admin may register; where only the first may, what the first has to insert.

@@ -100,9 +100,8 @@ async fn begin(movie: &Movie, viewer: &User, told: i32, db: &DbPool) -> orm::Res
         // Two downloads of one movie may have been told the price before either began. Writing the
         // user's row first makes them take turns here, so that one is charged and the other not.
         let own_row = User::select().filter(user::id.eq(record.user_id));
-        own_row
-            .update([user::id.set(record.user_id)], &mut *tx)
-            .await?;
+        let as_it_is = [user::id.set(record.user_id)];
+        own_row.update(as_it_is, &mut *tx).await?;
         if is_paid(record.movie_id, record.user_id, &mut *tx).await? {
             record.price = 0;
         }

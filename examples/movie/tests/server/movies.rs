@@ -17,6 +17,7 @@ on_each_database! {
     different_movies_with_one_sampled_md5_are_both_stored
     a_deleted_movie_is_gone_and_may_come_again
     a_movie_is_paid_for_once
+    a_cut_download_is_charged_once
     a_record_is_completed_when_all_bytes_are_sent
     other_peoples_and_deleted_things_are_not_found
     a_cut_upload_leaves_nothing
@@ -138,6 +139,34 @@ async fn a_movie_is_paid_for_once(database: Database) {
     // Somebody else pays for himself.
     let mut bob = fixture.user("bob").await;
     assert_eq!(bob.download(other).await.0["price"], 10);
+}
+
+/// Row N5: begun counts as charged, however often it is cut.
+async fn a_cut_download_is_charged_once(database: Database) {
+    let cuts = if database.kind == Kind::Sqlite {
+        100
+    } else {
+        25
+    };
+    let fixture = Fixture::with(database).await;
+    let mut admin = fixture.admin("admin").await;
+    let id = admin.uploaded("a.mp4", &some_bytes(8 << 20), false).await;
+    fixture.client().await.register("ann", UserType::User).await;
+    for cut in 0..cuts {
+        let mut ann = fixture.client().await;
+        ann.login("ann", UserType::User).await;
+        let ask = json!({"type": "download_movie", "movie_id": id});
+        assert_eq!(ann.done(ask).await["price"], if cut == 0 { 10 } else { 0 });
+        ann.file(1 + cut * 1_000).await;
+    }
+    let records = DownloadRecord::select().all(&fixture.db).await.unwrap();
+    let charged: Vec<i32> = records
+        .iter()
+        .map(|record| record.price)
+        .filter(|price| *price > 0)
+        .collect();
+    assert_eq!((records.len(), charged), (cuts, vec![10]));
+    assert!(records.iter().all(|record| !record.completed));
 }
 
 async fn a_record_is_completed_when_all_bytes_are_sent(database: Database) {

@@ -37,6 +37,11 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn new(database: Database, mut config: ServerConfig) -> Self {
+        // What the server complains of stands beside a test that fails. One program has its own log.
+        let log = tracing_subscriber::fmt()
+            .with_test_writer()
+            .with_env_filter("warn");
+        let _already_set = log.try_init();
         let dir = tempfile::tempdir().unwrap();
         config.data = dir.path().join("data");
         config.database = database.url.clone();
