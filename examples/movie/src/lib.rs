@@ -3,8 +3,10 @@
 pub mod accounts;
 pub mod app;
 pub mod classic;
+pub mod client;
 pub mod config;
 pub mod database;
+pub mod demo;
 pub mod fit;
 pub mod guards;
 pub mod handlers;

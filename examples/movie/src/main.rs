@@ -3,26 +3,71 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use movie::client::args::{Command as ClientCommand, MenuFolders, Options};
+use movie::client::report::Report;
+use movie::client::{commands, menu};
 use movie::config::ServerConfig;
+use movie::demo::{self, DemoOptions};
 
+/// Video on demand: upload, list, buy, download
 #[derive(Parser)]
-#[command(name = "movie", about = "Video on demand")]
+#[command(name = "movie", version, after_help = EXIT_CODES)]
 struct Cli {
+    #[command(flatten)]
+    options: Options,
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the server, 2 wrong usage, \
+    3 no connection, 4 not logged in, 5 a file of this machine, 6 a damaged download.";
 
 #[derive(Subcommand)]
 enum Command {
     /// Serve movies
     Server(Box<ServerConfig>),
+    /// Play the whole story against a server of its own
+    Demo(DemoOptions),
+    /// Menus to choose from
+    Menu(MenuFolders),
+    #[command(flatten)]
+    Client(ClientCommand),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Server(config) = Cli::parse().command;
+    let Cli { options, command } = Cli::parse();
+    let done = match command {
+        Command::Server(config) => return serve(*config).await,
+        Command::Demo(demo) => return demo::run(&demo).await,
+        Command::Menu(folders) => menu::run(folders, &options).await.map(|()| None),
+        Command::Client(command) => commands::run(command, &options).await.map(Some),
+    };
+    match done {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(report)) if options.json => {
+            println!("{}", report.json);
+            ExitCode::SUCCESS
+        }
+        Ok(Some(report)) => {
+            println!("{}", report.text);
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            let report = Report::failure(&failure, options.lang());
+            if options.json {
+                println!("{}", report.json);
+            } else {
+                eprintln!("movie: {}", report.text);
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn serve(config: ServerConfig) -> ExitCode {
     movie::logs::init();
-    match movie::server::run(*config).await {
+    match movie::server::run(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("movie: {}", error.in_one_line());

@@ -265,6 +265,9 @@ pub struct DownloadReply {
     /// What this download costs: 0, 5 or 10.
     #[serde(default)]
     pub price: i32,
+    /// The BLAKE3 of the bytes, in hexadecimal; other servers of this kind send none.
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
 /// One download of the past.

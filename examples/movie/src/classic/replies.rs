@@ -105,6 +105,8 @@ impl Serialize for DownloadReply {
             file_size: u64,
             filesize: u64,
             movie_size: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            digest: Option<&'a str>,
         }
         Wire {
             wait_time: self.wait_time,
@@ -114,6 +116,7 @@ impl Serialize for DownloadReply {
             file_size: self.file_size,
             filesize: self.file_size,
             movie_size: self.file_size,
+            digest: self.digest.as_deref(),
         }
         .serialize(serializer)
     }

@@ -101,7 +101,10 @@ fn refuse_readable_by_others(path: &Path) -> io::Result<()> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    let what = format!("{} may be read by others; chmod 600 it, or log in again elsewhere", path.display());
+    let what = format!(
+        "{} may be read by others; chmod 600 it, or log in again elsewhere",
+        path.display()
+    );
     Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
 }
 

@@ -72,7 +72,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
         assert_eq!(placed(folder, "film.mp4", "one"), folder.join("film.mp4"));
-        assert_eq!(placed(folder, "film.mp4", "two"), folder.join("film (2).mp4"));
+        assert_eq!(
+            placed(folder, "film.mp4", "two"),
+            folder.join("film (2).mp4")
+        );
         assert_eq!(placed(folder, "film", "three"), folder.join("film"));
         assert_eq!(placed(folder, "film", "four"), folder.join("film (2)"));
         let read = |name| fs::read_to_string(folder.join(name)).expect("there");

@@ -22,7 +22,10 @@ pub fn line(text: &str) -> String {
 /// A text of somebody else's, line by line, each as [`line`] and indented by two spaces, so that it
 /// cannot pass for one of ours.
 pub fn paragraph(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|text| format!("  {}", line(text))).collect();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|text| format!("  {}", line(text)))
+        .collect();
     lines.join("\n")
 }
 
@@ -35,7 +38,11 @@ pub fn padded(text: &str, columns: usize) -> String {
 
 /// The width that a column of these texts needs.
 pub fn width<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
-    texts.into_iter().map(UnicodeWidthStr::width).max().unwrap_or(0)
+    texts
+        .into_iter()
+        .map(UnicodeWidthStr::width)
+        .max()
+        .unwrap_or(0)
 }
 
 fn is_space(c: char) -> bool {
@@ -70,7 +77,10 @@ mod tests {
 
     #[test]
     fn lines_of_a_paragraph_stay_lines_and_are_indented() {
-        assert_eq!(paragraph("one\r\ntwo\n\u{1b}[Athree"), "  one\n  two\n  [Athree");
+        assert_eq!(
+            paragraph("one\r\ntwo\n\u{1b}[Athree"),
+            "  one\n  two\n  [Athree"
+        );
     }
 
     #[test]

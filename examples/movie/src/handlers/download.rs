@@ -41,6 +41,7 @@ pub(super) async fn download(
         file_size: u64::try_from(movie.file_size)?,
         wait_time: wait.as_millis().div_ceil(1000).try_into()?,
         price,
+        digest: Some(movie.digest.clone()),
     };
     let file = app.library.open_movie(&movie.key)?;
     let record = Arc::new(OnceLock::new());

@@ -1,0 +1,15 @@
+//! The client: what people type, see and keep.
+
+pub mod args;
+pub mod commands;
+pub mod failure;
+pub mod kept;
+pub mod lang;
+pub mod menu;
+pub mod place;
+pub mod progress;
+pub mod prompt;
+pub mod remote;
+pub mod report;
+pub mod terminal;
+pub mod transfer;
