@@ -61,7 +61,8 @@ impl Connection {
         E: Into<Box<dyn error::Error + Send + Sync>>,
     {
         assert_eq!(self.role, Role::Client, "a server sends no requests");
-        if self.leaving || self.peer_leaving || self.failed.is_some() {
+        let leaving = self.leaving || self.leaving_early.is_some();
+        if leaving || self.peer_leaving || self.failed.is_some() {
             return Err(Error::GoingAway);
         }
         if self.in_flight >= usize::from(self.max_requests) {
@@ -152,6 +153,7 @@ impl Connection {
     ///
     /// # Errors
     ///
+    /// [`Error::NotInFlight`] before [`Event::Ready`](crate::native::Event::Ready),
     /// [`Error::GoingAway`] after a failure, and those of the message.
     ///
     /// # Panics
@@ -169,6 +171,9 @@ impl Connection {
         assert!(outgoing.attachment.is_none(), "a push has no attachment");
         if self.failed.is_some() {
             return Err(Error::GoingAway);
+        }
+        if !self.ready {
+            return Err(Error::NotInFlight { request: 0 });
         }
         self.message(Kind::Push, 0, outgoing, write)
     }
@@ -205,12 +210,9 @@ impl Connection {
         }
         if role == Role::Client {
             exchange.cancelled = true;
-            if exchange
-                .inflow
-                .as_ref()
-                .is_some_and(|f| f.state == InState::Expected)
-            {
-                exchange.inflow = None;
+            // Credit that was given stays given: data may be on its way, behind the reply.
+            if let Some(expected) = &mut exchange.inflow {
+                expected.window.close();
             }
             if exchange.outflow.is_some() {
                 self.abort(request, code)?;
@@ -221,8 +223,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks whether the other side is there. Its answer brings the same number back.
+    /// Asks whether the other side is there. Its answer brings the same number back. Does nothing
+    /// before [`Event::Ready`](crate::native::Event::Ready), which is an answer as good.
     pub fn ping(&mut self, argument: u32) {
+        if !self.ready {
+            return;
+        }
         self.control(FrameHeader::control(Kind::Ping, 0, argument));
     }
 
@@ -234,8 +240,14 @@ impl Connection {
     /// If the code is one that ends a single request.
     pub fn go_away(&mut self, code: Code) {
         assert!(code.is_connection(), "{code} ends a request");
-        if !self.leaving {
+        if self.leaving {
+            return;
+        }
+        if self.ready {
             self.say_goodbye(code);
+        } else {
+            // There is no frame before the prefaces; it is said right behind them.
+            self.leaving_early = Some(code);
         }
     }
 

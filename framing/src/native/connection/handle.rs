@@ -244,7 +244,8 @@ impl Connection {
             } else if inflow.state == InState::Expected {
                 inflow.announce(attached);
             }
-            begins = Some(inflow.attached);
+            // Of one that is thrown away nothing is told.
+            begins = Some(inflow.attached).filter(|_| inflow.state != InState::Discarded);
             exchange.inflow = Some(inflow);
         } else {
             // Credit for an attachment that does not come.

@@ -89,6 +89,8 @@ pub struct Connection {
     ready: bool,
     /// This side has said that it goes away.
     leaving: bool,
+    /// It has been asked to, before there were frames to say it in.
+    leaving_early: Option<Code>,
     /// The other side has.
     peer_leaving: bool,
     /// What ended the connection.
@@ -132,6 +134,7 @@ impl Connection {
             taken: 0,
             ready: false,
             leaving: false,
+            leaving_early: None,
             peer_leaving: false,
             failed: None,
             unasked: 0,
@@ -219,6 +222,7 @@ impl Connection {
         self.role == Role::Client
             && self.failed.is_none()
             && !self.leaving
+            && self.leaving_early.is_none()
             && !self.peer_leaving
             && self.in_flight < usize::from(self.max_requests)
     }
@@ -290,6 +294,9 @@ impl Connection {
         self.ready = true;
         if self.role == Role::Client {
             self.max_requests = self.own_requests.min(spoken.requests);
+        }
+        if let Some(code) = self.leaving_early.take() {
+            self.say_goodbye(code);
         }
         Ok(Some(Event::Ready {
             version: spoken.version,
