@@ -17,16 +17,16 @@ fn credit_starts_at_nothing_and_grows_only_while_it_is_read() {
     pair.server.receive(id, None).expect("it was offered");
     let mut windows = Vec::new();
     for _ in 0..7 {
-        pair.to_client();
+        pair.reach_client();
         let n = pair.client.sendable(id) as usize;
         windows.push(n / KIB);
         for chunk in vec![0; n].chunks(1024 * KIB) {
             pair.client.data(id, chunk, None).expect("within credit");
         }
         assert_eq!(pair.client.sendable(id), 0);
-        let came: usize = pair.to_server().iter().map(len_of).sum();
+        let came: usize = pair.reach_server().iter().map(len_of).sum();
         assert_eq!(came, n);
-        pair.to_client();
+        pair.reach_client();
         assert_eq!(pair.client.sendable(id), 0, "unread bytes bring no credit");
         pair.server.consumed(id, came);
     }
@@ -44,7 +44,7 @@ fn an_empty_budget_makes_new_bodies_wait_their_turn() {
         pair.server.receive(*id, None).expect("it was offered");
     }
     assert_eq!((pair.server.leased(), budget.available()), (128 * KIB, 0));
-    pair.to_client();
+    pair.reach_client();
     let sendable = |pair: &Pair| [0, 1, 2, 3].map(|i| pair.client.sendable(ids[i]) as usize / KIB);
     assert_eq!(sendable(&pair), [64, 64, 0, 0]);
     assert_eq!(pair.server.wants_lease(), Some(64 * KIB));
@@ -52,13 +52,13 @@ fn an_empty_budget_makes_new_bodies_wait_their_turn() {
     pair.client
         .cancel(ids[2], packetboat_framing::native::Code::CANCELLED)
         .expect("it waits");
-    pair.to_server();
+    pair.reach_server();
     pair.refuse(ids[0], packetboat_framing::native::Code::APPLICATION);
     let lease = budget.try_lease(64 * KIB, 64 * KIB).expect("just given up");
     assert_eq!(pair.server.wants_lease(), Some(64 * KIB));
     pair.server.supply(lease);
     assert_eq!(pair.server.wants_lease(), None);
-    pair.to_client();
+    pair.reach_client();
     assert_eq!(sendable(&pair), [0, 64, 0, 64]);
 }
 
@@ -111,12 +111,12 @@ fn bytes_count_until_they_are_consumed_even_after_the_end() {
     let mut pair = Pair::new();
     let id = pair.asked("down", None);
     pair.reply(id, "here", Some(Attached::whole(5)));
-    pair.to_client();
+    pair.reach_client();
     pair.client.receive(id, None).expect("it was offered");
-    pair.to_server();
+    pair.reach_server();
     pair.server.data(id, b"12345", None).expect("credit");
     pair.server.end(id, None).expect("all was sent");
-    assert_eq!(pair.to_client().len(), 2);
+    assert_eq!(pair.reach_client().len(), 2);
     assert_eq!(
         (pair.client.in_flight(), pair.client.leased()),
         (0, 4 * KIB)

@@ -68,18 +68,18 @@ impl Pair {
             server: Connection::new(Role::Server, limits, budget),
             budget: budget.clone(),
         };
-        assert_eq!(pair.to_server(), [Seen::Ready(limits.max_requests)]);
-        assert_eq!(pair.to_client(), [Seen::Ready(limits.max_requests)]);
+        assert_eq!(pair.reach_server(), [Seen::Ready(limits.max_requests)]);
+        assert_eq!(pair.reach_client(), [Seen::Ready(limits.max_requests)]);
         pair
     }
 
     /// Brings what the client has to say to the server, and what it makes of it.
-    pub(crate) fn to_server(&mut self) -> Vec<Seen> {
+    pub(crate) fn reach_server(&mut self) -> Vec<Seen> {
         carry(&mut self.client, &mut self.server)
     }
 
     /// The other way.
-    pub(crate) fn to_client(&mut self) -> Vec<Seen> {
+    pub(crate) fn reach_client(&mut self) -> Vec<Seen> {
         carry(&mut self.server, &mut self.client)
     }
 
@@ -97,7 +97,7 @@ impl Pair {
     pub(crate) fn asked(&mut self, text: &str, attachment: Option<Attached>) -> u32 {
         let id = self.request(text, attachment);
         let seen = Seen::Message(id, text.as_bytes().to_vec(), attachment);
-        assert_eq!(self.to_server(), [seen]);
+        assert_eq!(self.reach_server(), [seen]);
         id
     }
 
@@ -117,8 +117,8 @@ impl Pair {
 
     /// Nothing is in flight, and nobody holds anything.
     pub(crate) fn assert_at_rest(&mut self) {
-        assert_eq!(self.to_server(), []);
-        assert_eq!(self.to_client(), []);
+        assert_eq!(self.reach_server(), []);
+        assert_eq!(self.reach_client(), []);
         assert!(self.client.is_drained() && self.server.is_drained());
         assert_eq!((self.client.leased(), self.server.leased()), (0, 0));
         assert_eq!(self.budget.available(), self.budget.total());

@@ -91,13 +91,14 @@ fn attached() -> impl Strategy<Value = Attached> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let role = || prop_oneof![Just(Role::Client), Just(Role::Server)];
     let id = any::<Index>;
+    let bytes = || prop_oneof![4 => 1..3000_u32, 1 => 1..200_000_u32];
     let some = || proptest::option::weighted(0.7, attached());
     let step = prop_oneof![
         4 => some().prop_map(Step::Request),
         1 => id().prop_map(Step::Expect),
         4 => (role(), id(), any::<u8>()).prop_map(|(r, i, from)| Step::Receive(r, i, from)),
-        8 => (role(), id(), 1..200_000_u32).prop_map(|(r, i, n)| Step::Send(r, i, n)),
-        4 => (role(), id(), 1..200_000_u32).prop_map(|(r, i, n)| Step::Consume(r, i, n)),
+        8 => (role(), id(), bytes()).prop_map(|(r, i, n)| Step::Send(r, i, n)),
+        4 => (role(), id(), bytes()).prop_map(|(r, i, n)| Step::Consume(r, i, n)),
         2 => (role(), id()).prop_map(|(r, i)| Step::End(r, i)),
         1 => (role(), id()).prop_map(|(r, i)| Step::Abort(r, i)),
         3 => (id(), some()).prop_map(|(i, a)| Step::Reply(i, a)),
@@ -260,7 +261,7 @@ impl World {
             Role::Client => &mut self.client,
             Role::Server => &mut self.server,
         };
-        let asked = from % 3 == 0;
+        let asked = from.is_multiple_of(3);
         if asked && connection.receive(id, Some(at)).is_ok() {
             let skipped = at - incoming.began;
             incoming.size = incoming.size.map(|size| size - skipped);

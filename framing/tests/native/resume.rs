@@ -31,7 +31,7 @@ fn an_upload_goes_on_from_the_first_credit() {
     pair.server
         .receive(id, Some(from))
         .expect("it is resumable");
-    assert_eq!(pair.to_client(), [Seen::Credit(id, from)]);
+    assert_eq!(pair.reach_client(), [Seen::Credit(id, from)]);
     let mut verifier = Verifier::resume(groups);
     let mut sent = 0;
     loop {
@@ -45,7 +45,7 @@ fn an_upload_goes_on_from_the_first_credit() {
         } else if at == FILE {
             pair.client.end(id, Some(Digest::of(&file))).expect("all");
         }
-        let seen = pair.to_server();
+        let seen = pair.reach_server();
         if let [Seen::End(_, Ok(Some(digest)))] = seen[..] {
             verifier.check(digest).expect("nothing was changed");
             break;
@@ -57,11 +57,11 @@ fn an_upload_goes_on_from_the_first_credit() {
             verifier.update(&bytes);
             pair.server.consumed(id, bytes.len());
         }
-        pair.to_client();
+        pair.reach_client();
     }
     assert_eq!(sent, FILE - from as usize, "nothing was sent twice");
     pair.reply(id, "done", None);
-    pair.to_client();
+    pair.reach_client();
     pair.assert_at_rest();
 }
 
@@ -70,12 +70,12 @@ fn a_part_that_is_complete_needs_only_the_end() {
     let mut pair = Pair::new();
     let id = pair.asked("up", Some(Attached::whole(FILE as u64)));
     pair.server.receive(id, Some(FILE as u64)).expect("the end");
-    assert_eq!(pair.to_client(), [Seen::Credit(id, FILE as u64)]);
+    assert_eq!(pair.reach_client(), [Seen::Credit(id, FILE as u64)]);
     assert_eq!(pair.client.sendable(id), 0);
     pair.client.end(id, None).expect("nothing is missing");
-    assert_eq!(pair.to_server(), [Seen::End(id, Ok(None))]);
+    assert_eq!(pair.reach_server(), [Seen::End(id, Ok(None))]);
     pair.reply(id, "done", None);
-    pair.to_client();
+    pair.reach_client();
     pair.assert_at_rest();
 }
 
@@ -84,14 +84,14 @@ fn a_download_goes_on_when_the_reply_was_seen() {
     let mut pair = Pair::new();
     let id = pair.asked("down", None);
     pair.reply(id, "here", Some(Attached::whole(1000)));
-    pair.to_client();
+    pair.reach_client();
     pair.client.receive(id, Some(900)).expect("it is resumable");
-    assert_eq!(pair.to_server(), [Seen::Credit(id, 900)]);
+    assert_eq!(pair.reach_server(), [Seen::Credit(id, 900)]);
     assert_eq!(pair.server.sendable(id), 100);
     assert_eq!(pair.server.slice(id, 100, None).ok(), Some(900));
     pair.server.end(id, None).expect("all was sent");
     assert_eq!(
-        pair.to_client(),
+        pair.reach_client(),
         [Seen::Data(id, vec![0; 100], None), Seen::End(id, Ok(None))]
     );
     pair.client.consumed(id, 100);
@@ -105,7 +105,7 @@ fn a_download_that_is_expected_comes_right_behind_its_reply() {
     pair.client.expect(id, Some(900)).expect("it waits");
     assert!(pair.client.expect(id, None).is_err(), "once is enough");
     assert_eq!(
-        pair.to_server().len(),
+        pair.reach_server().len(),
         1,
         "credit without a reply is no event"
     );
@@ -122,7 +122,7 @@ fn a_download_that_is_expected_comes_right_behind_its_reply() {
         resumable: true,
     };
     assert_eq!(
-        pair.to_client(),
+        pair.reach_client(),
         [
             Seen::Reply(id, b"here".to_vec(), Some(rest)),
             Seen::Data(id, vec![7; 100], None),
@@ -158,11 +158,11 @@ fn both_sides_agree_where_an_expected_download_cannot_begin() {
         let mut pair = Pair::new();
         let id = pair.request("down", None);
         pair.client.expect(id, Some(wanted)).expect("it waits");
-        pair.to_server();
+        pair.reach_server();
         pair.reply(id, "here", Some(attached));
         assert_eq!(pair.server.position(id), Some(attached.offset));
         let seen = Seen::Reply(id, b"here".to_vec(), Some(attached));
-        assert_eq!(pair.to_client(), [seen]);
+        assert_eq!(pair.reach_client(), [seen]);
     }
 }
 

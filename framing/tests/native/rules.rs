@@ -17,6 +17,9 @@ const CANCEL: u8 = 8;
 const PING: u8 = 9;
 const GOING_AWAY: u8 = 10;
 
+/// What it is, the frames, and the code that they end with.
+type Row = (&'static str, Vec<Vec<u8>>, Option<Code>);
+
 /// A server that has been greeted and has these frames before it, and how it fails.
 fn server_fails(frames: &[Vec<u8>]) -> Option<Code> {
     let mut server = Connection::new(Role::Server, &Limits::default(), &Budget::default());
@@ -66,7 +69,7 @@ fn a_server_names_the_rule_that_a_client_broke() {
     let end = frame(END, 0, 0, 1, 0, b"");
     let credit = |id, bytes| frame(CREDIT, 0, 0, id, bytes, b"");
     let offset = frame(CREDIT, 1, 0, 1, 5, b"\x00\x0a\x03\x08\0\0\0\0\0\0\0\x01");
-    let table: Vec<(&str, Vec<Vec<u8>>, Option<Code>)> = vec![
+    let table: Vec<Row> = vec![
         (
             "unknown kind",
             vec![frame(11, 0, 0, 0, 0, b"")],
@@ -261,7 +264,7 @@ fn frames_that_come_late_are_no_fault() {
     let mut pair = Pair::new();
     let id = pair.asked("x", None);
     pair.reply(id, "y", None);
-    pair.to_client();
+    pair.reach_client();
     pair.assert_at_rest();
     pair.server.feed(&frame(CANCEL, 0, 0, id, 65, b""));
     pair.server.feed(&frame(CREDIT, 0, 0, id, 100, b""));
@@ -274,7 +277,7 @@ fn frames_that_come_late_are_no_fault() {
 #[test]
 fn a_client_names_the_rule_that_a_server_broke() {
     let reply = |id, flags| frame(REPLY, flags, 1, id, 0, b"{}");
-    let table: Vec<(&str, Vec<Vec<u8>>, Option<Code>)> = vec![
+    let table: Vec<Row> = vec![
         (
             "a request to a client",
             vec![frame(MESSAGE, 0, 1, 9, 0, b"{}")],

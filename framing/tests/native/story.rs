@@ -18,13 +18,13 @@ fn replies_come_in_any_order() {
     let asked: Vec<_> = asked
         .map(|(id, text)| Seen::Message(*id, text.into(), None))
         .collect();
-    assert_eq!(pair.to_server(), asked);
+    assert_eq!(pair.reach_server(), asked);
     assert_eq!((pair.client.in_flight(), pair.server.in_flight()), (3, 3));
     pair.reply(ids[2], "third", None);
     pair.refuse(ids[0], Code::BAD_MESSAGE);
     pair.reply(ids[1], "second", None);
     assert_eq!(
-        pair.to_client(),
+        pair.reach_client(),
         [
             Seen::Reply(ids[2], b"third".to_vec(), None),
             Seen::Error(ids[0], Code::BAD_MESSAGE, Vec::new()),
@@ -89,7 +89,7 @@ fn attachments_of_many_requests_interleave() {
     let mut order = Vec::new();
     let mut ended = 0;
     while ended < 5 {
-        pair.to_client();
+        pair.reach_client();
         while let Some((id, most)) = pair.client.next_sender() {
             let at = ids.iter().position(|known| *known == id).expect("known");
             let from = pair.client.position(id).expect("announced") as usize;
@@ -103,7 +103,7 @@ fn attachments_of_many_requests_interleave() {
                 pair.client.end(id, Some(digest)).expect("all was sent");
             }
         }
-        for seen in pair.to_server() {
+        for seen in pair.reach_server() {
             match seen {
                 Seen::Data(id, bytes, None) => {
                     let at = ids.iter().position(|known| *known == id).expect("known");
@@ -124,7 +124,7 @@ fn attachments_of_many_requests_interleave() {
     }
     assert_eq!(came, files);
     assert_eq!(order[..5], ids[..], "each has its turn");
-    assert_eq!(pair.to_client().len(), 5);
+    assert_eq!(pair.reach_client().len(), 5);
     pair.assert_at_rest();
 }
 
@@ -133,14 +133,14 @@ fn a_small_reply_passes_a_large_file() {
     let mut pair = Pair::new();
     let file = pair.asked("file", None);
     pair.reply(file, "here", Some(Attached::whole(1 << 20)));
-    pair.to_client();
+    pair.reach_client();
     pair.client.receive(file, None).expect("it was offered");
     let other = pair.request("quick", None);
-    assert_eq!(pair.to_server().len(), 2, "credit and a message");
+    assert_eq!(pair.reach_server().len(), 2, "credit and a message");
     let at = pair.server.slice(file, 50_000, None).expect("it is sent");
     assert_eq!(at, 0);
     pair.reply(other, "now", None);
-    let seen = pair.to_client();
+    let seen = pair.reach_client();
     assert_eq!(seen.len(), 2);
     assert!(
         matches!(&seen[0], Seen::Data(id, bytes, None) if *id == file && bytes.len() == 50_000)
@@ -153,11 +153,11 @@ fn unknown_length_ends_with_its_end() {
     let mut pair = Pair::new();
     let id = pair.asked("live", Some(Attached::default()));
     pair.server.receive(id, None).expect("it was offered");
-    assert_eq!(pair.to_client(), [Seen::Credit(id, 0)]);
+    assert_eq!(pair.reach_client(), [Seen::Credit(id, 0)]);
     pair.client.data(id, b"some", None).expect("within credit");
     pair.client.end(id, None).expect("nobody knows better");
     assert_eq!(
-        pair.to_server(),
+        pair.reach_server(),
         [
             Seen::Data(id, b"some".to_vec(), None),
             Seen::End(id, Ok(None))
@@ -165,7 +165,7 @@ fn unknown_length_ends_with_its_end() {
     );
     pair.reply(id, "thanks", None);
     pair.server.consumed(id, 4);
-    assert_eq!(pair.to_client().len(), 1);
+    assert_eq!(pair.reach_client().len(), 1);
     pair.assert_at_rest();
 }
 
@@ -174,11 +174,11 @@ fn an_attachment_of_no_bytes_needs_no_credit() {
     let mut pair = Pair::new();
     let id = pair.asked("empty", Some(Attached::whole(0)));
     pair.server.receive(id, None).expect("it was offered");
-    assert_eq!(pair.to_client(), []);
+    assert_eq!(pair.reach_client(), []);
     pair.client.end(id, None).expect("nothing is missing");
-    assert_eq!(pair.to_server(), [Seen::End(id, Ok(None))]);
+    assert_eq!(pair.reach_server(), [Seen::End(id, Ok(None))]);
     pair.reply(id, "done", None);
-    pair.to_client();
+    pair.reach_client();
     pair.assert_at_rest();
 }
 
@@ -187,7 +187,7 @@ fn an_end_before_the_last_byte_is_an_error_of_the_caller() {
     let mut pair = Pair::new();
     let id = pair.asked("up", Some(Attached::whole(10)));
     pair.server.receive(id, None).expect("it was offered");
-    pair.to_client();
+    pair.reach_client();
     pair.client.data(id, b"1234", None).expect("within credit");
     let error = pair.client.end(id, None).expect_err("six are missing");
     assert!(matches!(error, Error::SourceTooShort { len: 10, sent: 4 }));
@@ -195,7 +195,7 @@ fn an_end_before_the_last_byte_is_an_error_of_the_caller() {
         .abort(id, Code::SOURCE_FAILED)
         .expect("it is being sent");
     assert_eq!(
-        pair.to_server(),
+        pair.reach_server(),
         [
             Seen::Data(id, b"1234".to_vec(), None),
             Seen::End(id, Err(Code::SOURCE_FAILED))
@@ -208,9 +208,9 @@ fn a_cancelled_request_is_answered_and_its_attachment_broken_off() {
     let mut pair = Pair::new();
     let id = pair.asked("file", None);
     pair.reply(id, "here", Some(Attached::whole(1 << 20)));
-    pair.to_client();
+    pair.reach_client();
     pair.client.receive(id, None).expect("it was offered");
-    pair.to_server();
+    pair.reach_server();
     pair.server
         .data(id, &[1; 1000], None)
         .expect("within credit");
@@ -218,10 +218,14 @@ fn a_cancelled_request_is_answered_and_its_attachment_broken_off() {
         .cancel(id, Code::CANCELLED)
         .expect("it comes in");
     assert!(pair.client.cancel(id, Code::CANCELLED).is_err());
-    assert_eq!(pair.to_client(), [], "what was on its way is thrown away");
-    assert_eq!(pair.to_server(), [Seen::Cancelled(id, Code::CANCELLED)]);
+    assert_eq!(
+        pair.reach_client(),
+        [],
+        "what was on its way is thrown away"
+    );
+    assert_eq!(pair.reach_server(), [Seen::Cancelled(id, Code::CANCELLED)]);
     assert!(pair.server.data(id, &[1], None).is_err());
-    assert_eq!(pair.to_client(), []);
+    assert_eq!(pair.reach_client(), []);
     pair.assert_at_rest();
 }
 
@@ -231,12 +235,12 @@ fn a_request_cancelled_before_its_answer_stays_in_flight_until_then() {
     let id = pair.asked("slow", None);
     pair.client.expect(id, None).expect("it waits");
     pair.client.cancel(id, Code::CANCELLED).expect("it waits");
-    assert_eq!(pair.to_server(), [Seen::Cancelled(id, Code::CANCELLED)]);
+    assert_eq!(pair.reach_server(), [Seen::Cancelled(id, Code::CANCELLED)]);
     assert_eq!(pair.client.in_flight(), 1);
     // The handler was not to be stopped, and what it did stands.
     pair.reply(id, "done", Some(Attached::whole(1000)));
     assert_eq!(pair.server.sendable(id), 0);
-    let seen = pair.to_client();
+    let seen = pair.reach_client();
     assert!(matches!(&seen[..], [Seen::Reply(got, ..)] if *got == id));
     pair.assert_at_rest();
 }
@@ -246,19 +250,23 @@ fn a_reply_cancels_what_was_not_read() {
     let mut pair = Pair::new();
     let id = pair.asked("up", Some(Attached::whole(1 << 20)));
     pair.server.receive(id, None).expect("it was offered");
-    pair.to_client();
+    pair.reach_client();
     pair.client
         .data(id, &[1; 30_000], None)
         .expect("within credit");
-    assert_eq!(pair.to_server().len(), 1);
+    assert_eq!(pair.reach_server().len(), 1);
     pair.reply(id, "no more", None);
     assert_eq!(pair.server.leased(), 0);
     pair.client
         .data(id, &[1; 30_000], None)
         .expect("within credit");
     assert_eq!(pair.server.in_flight(), 1, "its end has not come");
-    assert_eq!(pair.to_server(), [], "what was on its way is thrown away");
-    let seen = pair.to_client();
+    assert_eq!(
+        pair.reach_server(),
+        [],
+        "what was on its way is thrown away"
+    );
+    let seen = pair.reach_client();
     assert_eq!(seen[1..], [Seen::Cancelled(id, Code::NOT_WANTED)]);
     pair.assert_at_rest();
 }
@@ -276,8 +284,8 @@ fn a_passed_deadline_is_answered_at_once() {
     let id = pair.client.request(&outgoing, text_of("late"));
     let id = id.expect("the client may");
     let code = Code::DEADLINE_EXCEEDED;
-    assert_eq!(pair.to_server(), [Seen::Refused(id, code)]);
-    assert_eq!(pair.to_client(), [Seen::Error(id, code, Vec::new())]);
+    assert_eq!(pair.reach_server(), [Seen::Refused(id, code)]);
+    assert_eq!(pair.reach_client(), [Seen::Error(id, code, Vec::new())]);
     pair.assert_at_rest();
 }
 
@@ -298,7 +306,7 @@ fn what_is_refused_unseen_leaves_the_connection_alive() {
     let big = pair.request(&large, None);
     let fine = pair.request("fine", None);
     assert_eq!(
-        pair.to_server(),
+        pair.reach_server(),
         [
             Seen::Refused(id, Code::UNSUPPORTED_CODEC),
             Seen::Refused(big, Code::MESSAGE_TOO_LARGE),
@@ -306,7 +314,7 @@ fn what_is_refused_unseen_leaves_the_connection_alive() {
         ]
     );
     pair.reply(fine, "yes", None);
-    let seen = pair.to_client();
+    let seen = pair.reach_client();
     assert_eq!(seen.len(), 4);
     assert_eq!(seen[1], Seen::Cancelled(id, Code::UNSUPPORTED_CODEC));
     assert!(matches!(&seen[2], Seen::Error(got, code, _) if *got == big && code.is_not_begun()));
@@ -325,14 +333,14 @@ fn an_attachment_over_the_limit_is_cancelled_from_its_header() {
     let mut pair = Pair::with(&limits, &Budget::default());
     let id = pair.asked("live", Some(Attached::default()));
     pair.server.receive(id, None).expect("it was offered");
-    pair.to_client();
+    pair.reach_client();
     pair.client
         .data(id, &[1; 1001], None)
         .expect("within credit");
     let code = Code::ATTACHMENT_TOO_LARGE;
-    assert_eq!(pair.to_server(), [Seen::End(id, Err(code))]);
+    assert_eq!(pair.reach_server(), [Seen::End(id, Err(code))]);
     pair.refuse(id, code);
-    assert_eq!(pair.to_client()[0], Seen::Cancelled(id, code));
+    assert_eq!(pair.reach_client()[0], Seen::Cancelled(id, code));
     pair.assert_at_rest();
 }
 
@@ -344,9 +352,9 @@ fn pings_are_answered_and_pushes_arrive() {
     pair.server
         .push(&Outgoing::json(), text_of("news"))
         .expect("it is a server");
-    assert_eq!(pair.to_client(), [Seen::Push(b"news".to_vec())]);
-    assert_eq!(pair.to_server(), [Seen::Pong(8)]);
-    assert_eq!(pair.to_client(), [Seen::Pong(7)]);
+    assert_eq!(pair.reach_client(), [Seen::Push(b"news".to_vec())]);
+    assert_eq!(pair.reach_server(), [Seen::Pong(8)]);
+    assert_eq!(pair.reach_client(), [Seen::Pong(7)]);
     pair.assert_at_rest();
 }
 
@@ -357,10 +365,10 @@ fn going_away_finishes_what_was_begun_and_refuses_the_rest() {
     let crossing = pair.request("crossing", Some(Attached::whole(5)));
     pair.server.go_away(Code::NONE);
     assert_eq!(
-        pair.to_server(),
+        pair.reach_server(),
         [Seen::Refused(crossing, Code::GOING_AWAY)]
     );
-    let seen = pair.to_client();
+    let seen = pair.reach_client();
     assert_eq!(seen[0], Seen::GoingAway(Code::NONE, begun));
     assert_eq!(seen[1], Seen::Error(crossing, Code::GOING_AWAY, Vec::new()));
     assert!(!pair.client.can_request());
@@ -368,7 +376,7 @@ fn going_away_finishes_what_was_begun_and_refuses_the_rest() {
     assert!(matches!(refused, Err(Error::GoingAway)));
     assert!(!pair.server.is_drained());
     pair.reply(begun, "done", None);
-    assert_eq!(pair.to_client().len(), 1);
+    assert_eq!(pair.reach_client().len(), 1);
     pair.assert_at_rest();
 }
 
@@ -406,7 +414,7 @@ fn a_body_can_be_read_past_the_connection() {
     let id = pair.asked("up", Some(Attached::whole(10)));
     assert_eq!(pair.server.direct(), None);
     pair.server.receive(id, None).expect("it was offered");
-    pair.to_client();
+    pair.reach_client();
     pair.client.data(id, b"0123456789", None).expect("credit");
     pair.client.end(id, None).expect("all was sent");
     let wire = take(&mut pair.client);
@@ -425,7 +433,7 @@ fn a_body_can_be_read_past_the_connection() {
     );
     pair.server.consumed(id, 10);
     pair.reply(id, "done", None);
-    pair.to_client();
+    pair.reach_client();
     pair.assert_at_rest();
 }
 
@@ -438,12 +446,12 @@ fn group_values_are_told_with_the_last_byte_of_their_frame() {
     let value = hasher.groups().values()[0];
     let id = pair.asked("range", None);
     pair.reply(id, "here", Some(Attached::whole(file.len() as u64)));
-    pair.to_client();
+    pair.reach_client();
     pair.client.receive(id, None).expect("it was offered");
     let mut verifier = Verifier::new();
     let mut values = 0;
     while verifier.position() < file.len() as u64 {
-        pair.to_server();
+        pair.reach_server();
         while pair.server.sendable(id) > 0 {
             let at = pair.server.position(id).expect("announced") as usize;
             let group_end = ((at >> 20) + 1) << 20;
