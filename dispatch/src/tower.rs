@@ -48,7 +48,7 @@ where
 /// Any error that can be sent between threads.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What [`tower_layer`] gives.
+/// What [`tower_layer()`] gives.
 pub struct TowerLayer<V> {
     // Services are not always `Sync`; the lock is held to clone one.
     service: Mutex<V>,

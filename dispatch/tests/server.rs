@@ -54,7 +54,8 @@ async fn connect(addr: SocketAddr) -> RawPeer<TcpStream> {
 
 /// Closes with a reset instead of a goodbye.
 fn reset(peer: RawPeer<TcpStream>) {
-    let socket = socket2::SockRef::from(&peer.io);
+    let RawPeer { io } = peer;
+    let socket = socket2::SockRef::from(&io);
     socket
         .set_linger(Some(Duration::ZERO))
         .expect("an option of every socket");
