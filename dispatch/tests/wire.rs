@@ -314,6 +314,28 @@ async fn a_peer_that_sends_all_before_it_reads_is_answered_in_full() {
 }
 
 #[tokio::test]
+async fn the_server_reads_on_while_it_waits_to_write() {
+    let (mut peer, _serving) = connect(&World::default(), Limits::default());
+    // 360 KB of replies for a pipe of 256 KiB: the server waits for us to read.
+    for _ in 0..6 {
+        peer.send(r#"{"type": "big", "len": 60000}"#).await;
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // We send on, 40 KiB more than the pipe holds, before we read.
+    let echo = frame(format!(r#"{{"type": "echo", "text": "{}"}}"#, "x".repeat(986)).as_bytes());
+    let sending = async {
+        for _ in 0..296 {
+            peer.send_raw(&echo).await;
+        }
+    };
+    let sent = tokio::time::timeout(Duration::from_secs(2), sending).await;
+    assert!(sent.is_ok(), "the server waits for us, and we for it");
+    for _ in 0..302 {
+        assert!(peer.reply().await.is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_reply_that_the_wire_cannot_carry_is_an_internal_error() {
     let (mut peer, _serving) = connect(&World::default(), Limits::default());
     assert_eq!(
