@@ -14,15 +14,12 @@ pub fn ask(question: &str) -> io::Result<Option<String>> {
     let mut out = io::stdout();
     out.write_all(question.as_bytes())?;
     out.flush()?;
-    let mut answer = String::new();
-    if io::stdin().lock().read_line(&mut answer)? == 0 {
-        return Ok(None);
-    }
+    let answer = answer()?;
     if !io::stdin().is_terminal() {
         // Nobody typed the end of the line, so the transcript would lack it.
         println!();
     }
-    Ok(Some(answer.trim().to_owned()))
+    Ok(answer)
 }
 
 /// Asks for a password, which is not shown; `None` at the end of the input, or when the user gives up.
@@ -31,7 +28,8 @@ pub fn ask(question: &str) -> io::Result<Option<String>> {
 /// Those of the terminal.
 pub fn ask_password(question: &str) -> io::Result<Option<String>> {
     if !io::stdin().is_terminal() {
-        return ask(question);
+        // A script knows what it is asked for, and its standard output is for the answer.
+        return answer();
     }
     let prompt = Password::new(question.trim_end_matches([':', ' ']))
         .without_confirmation()
@@ -54,4 +52,10 @@ pub fn ask_yes(question: &str) -> io::Result<Option<bool>> {
             _ => {}
         }
     }
+}
+
+fn answer() -> io::Result<Option<String>> {
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer)?;
+    Ok((read > 0).then(|| answer.trim().to_owned()))
 }

@@ -19,7 +19,7 @@ pub fn line(text: &str) -> String {
         .collect()
 }
 
-/// A text of somebody else's, line by line, each as [`line`] and indented by two spaces, so that it
+/// A text of somebody else's, line by line, each as [`line()`] and indented by two spaces, so that it
 /// cannot pass for one of ours.
 pub fn paragraph(text: &str) -> String {
     let lines: Vec<String> = text

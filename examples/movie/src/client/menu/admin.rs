@@ -36,6 +36,7 @@ pub(super) async fn menu(visitor: &mut Visitor) -> Result<End, Failure> {
 
 /// Lists the files of the folder, checks the chosen one, and then asks whether it is free.
 async fn upload(visitor: &mut Visitor) -> Result<Option<Report>, Failure> {
+    visitor.require_login()?;
     let lang = visitor.lang();
     let files = files(visitor)?;
     if files.is_empty() {
@@ -93,6 +94,7 @@ async fn delete(visitor: &mut Visitor) -> Result<Option<Report>, Failure> {
 }
 
 async fn publish(visitor: &mut Visitor) -> Result<Option<Report>, Failure> {
+    visitor.require_login()?;
     let lang = visitor.lang();
     let Some(title) = prompt::ask(lang.ask_title()).map_err(terminal)? else {
         return Ok(None);

@@ -65,6 +65,11 @@ impl Visitor {
         self.show.lang
     }
 
+    /// Before any question whose answer would be refused.
+    fn require_login(&self) -> Result<(), Failure> {
+        self.vip.map(drop).ok_or(Failure::LoggedOut)
+    }
+
     fn not_a_choice(&self) -> End {
         println!("{}", self.lang().not_a_choice());
         End::Back

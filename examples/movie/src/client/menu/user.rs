@@ -54,10 +54,9 @@ async fn log_in(visitor: &mut Visitor) -> Result<Option<Report>, Failure> {
 /// Offers VIP to those who are not.
 async fn buy_vip(visitor: &mut Visitor) -> Result<Option<Report>, Failure> {
     let lang = visitor.lang();
-    match visitor.vip {
-        None => return Err(Failure::LoggedOut),
-        Some(true) => return Ok(Some(Report::done(lang.already_vip()))),
-        Some(false) => {}
+    visitor.require_login()?;
+    if visitor.vip == Some(true) {
+        return Ok(Some(Report::done(lang.already_vip())));
     }
     if prompt::ask_yes(lang.ask_vip()).map_err(terminal)? != Some(true) {
         return Ok(None);
