@@ -42,7 +42,6 @@ impl<M, T> Column<M, T> {
     }
 
     /// Smallest first; NULL before everything.
-    #[must_use]
     pub const fn asc(self) -> Order<M> {
         Order {
             column: self.def,
@@ -52,7 +51,6 @@ impl<M, T> Column<M, T> {
     }
 
     /// Largest first; NULL after everything.
-    #[must_use]
     pub const fn desc(self) -> Order<M> {
         Order {
             column: self.def,

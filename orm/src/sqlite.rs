@@ -224,3 +224,25 @@ impl Executor for &Pool {
         pool.run(statement, params, out).await
     }
 }
+
+/// The pool by value, so that a wrapper can own what it wraps.
+impl Executor for Pool {
+    type Tx = Tx<sqlx::Sqlite>;
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn enter(&mut self) -> Result<Self::Tx> {
+        (&*self).enter().await
+    }
+
+    async fn run<C: Collect>(
+        &mut self,
+        statement: &Statement,
+        params: impl Params,
+        out: C,
+    ) -> Result<(C, Done)> {
+        (&*self).run(statement, params, out).await
+    }
+}

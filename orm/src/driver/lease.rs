@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use crate::driver::Driver;
 use crate::error::Result;
+use crate::executor::{Collect, Done};
 use crate::statement::Statement;
 
 /// How long a rollback in the background may take before the connection is closed instead.
@@ -22,6 +23,8 @@ pub(super) struct Lease<DB: Driver> {
     /// `None` only inside of `drop`.
     connection: Option<PoolConnection<DB>>,
     armed: bool,
+    /// Whether a statement has been sent that has not ended; still set when its future was dropped.
+    under_way: bool,
     /// Whether this is the attempt to clean up, so that there is no second one.
     rolling_back: bool,
 }
@@ -31,6 +34,7 @@ impl<DB: Driver> Lease<DB> {
         Self {
             connection: Some(connection),
             armed: false,
+            under_way: false,
             rolling_back: false,
         }
     }
@@ -44,14 +48,36 @@ impl<DB: Driver> Lease<DB> {
         self.armed = false;
     }
 
-    pub(super) fn connection(&mut self) -> &mut DB::Connection {
-        self.connection
+    /// Whether the connection can be used no more, since a statement on it was dropped.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.under_way && !DB::SURVIVES_CANCEL
+    }
+
+    pub(super) async fn run<C: Collect>(
+        &mut self,
+        statement: &Statement,
+        arguments: DB::Arguments,
+        out: C,
+    ) -> Result<(C, Done)> {
+        let connection = self
+            .connection
             .as_mut()
-            .expect("only drop takes the connection")
+            .expect("only drop takes the connection");
+        self.under_way = true;
+        let outcome = DB::run(connection, statement, arguments, out).await;
+        self.under_way = false;
+        outcome
     }
 
     pub(super) async fn control(&mut self, statement: Statement) -> Result<()> {
-        DB::control(self.connection(), statement).await
+        let connection = self
+            .connection
+            .as_mut()
+            .expect("only drop takes the connection");
+        self.under_way = true;
+        let outcome = DB::control(connection, statement).await;
+        self.under_way = false;
+        outcome
     }
 
     /// Waits for whatever is under way on the connection, and undoes it.
@@ -71,6 +97,10 @@ impl<DB: Driver> Drop for Lease<DB> {
         let Some(mut connection) = self.connection.take() else {
             return;
         };
+        if self.is_broken() {
+            connection.close_on_drop();
+            return;
+        }
         if !self.armed {
             return;
         }
@@ -81,11 +111,46 @@ impl<DB: Driver> Drop for Lease<DB> {
             let lease = Self {
                 connection: Some(connection),
                 armed: true,
+                under_way: false,
                 rolling_back: true,
             };
             runtime.spawn(lease.roll_back());
             return;
         }
         connection.close_on_drop();
+    }
+}
+
+/// A pooled connection that is only borrowed, for the time of a statement.
+///
+/// Dropped before [`done`](Self::done), the statement was cancelled; a connection that does not survive that is closed
+/// when its owner lets go of it.
+pub(super) struct Watch<'a, DB: Driver> {
+    connection: &'a mut PoolConnection<DB>,
+    done: bool,
+}
+
+impl<'a, DB: Driver> Watch<'a, DB> {
+    pub(super) const fn new(connection: &'a mut PoolConnection<DB>) -> Self {
+        Self {
+            connection,
+            done: false,
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut DB::Connection {
+        self.connection
+    }
+
+    pub(super) const fn done(&mut self) {
+        self.done = true;
+    }
+}
+
+impl<DB: Driver> Drop for Watch<'_, DB> {
+    fn drop(&mut self) {
+        if !self.done && !DB::SURVIVES_CANCEL {
+            self.connection.close_on_drop();
+        }
     }
 }

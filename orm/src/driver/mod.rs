@@ -27,6 +27,7 @@ use sqlx::{Database, Pool};
 
 use crate::codec::{Params, Sink, Source, sealed};
 use crate::dialect::Dialect;
+use crate::driver::lease::Lease;
 use crate::error::Result;
 use crate::executor::{Collect, Done, Executor};
 use crate::statement::Statement;
@@ -49,9 +50,9 @@ pub trait Driver: Database<Arguments: Sink, Row: Source> + sealed::Sealed {
     #[doc(hidden)]
     const ROLLS_BACK_WHEN_LEFT: bool;
 
-    /// Whether a connection answers in step again after a statement was dropped before its first answer.
+    /// Whether a connection is of use after the future of a statement on it was dropped half way.
     #[doc(hidden)]
-    const RESUMES: bool;
+    const SURVIVES_CANCEL: bool;
 
     /// Runs a statement whose values are bound.
     #[doc(hidden)]
@@ -117,7 +118,29 @@ impl<DB: Driver> Executor for &Pool<DB> {
         out: C,
     ) -> Result<(C, Done)> {
         let arguments = bind::<DB>(&params)?;
-        let mut connection = self.acquire().await.map_err(refusal::connection)?;
-        DB::run(&mut connection, statement, arguments, out).await
+        let connection = self.acquire().await.map_err(refusal::connection)?;
+        Lease::new(connection).run(statement, arguments, out).await
+    }
+}
+
+/// The pool by value, so that a wrapper can own what it wraps.
+impl<DB: Driver> Executor for Pool<DB> {
+    type Tx = Tx<DB>;
+
+    fn dialect(&self) -> Dialect {
+        DB::DIALECT
+    }
+
+    async fn enter(&mut self) -> Result<Self::Tx> {
+        (&*self).enter().await
+    }
+
+    async fn run<C: Collect>(
+        &mut self,
+        statement: &Statement,
+        params: impl Params,
+        out: C,
+    ) -> Result<(C, Done)> {
+        (&*self).run(statement, params, out).await
     }
 }

@@ -28,9 +28,9 @@ impl Driver for MySql {
     const BEGIN_READ: &'static str = "START TRANSACTION READ ONLY";
     // A server that does not answer would not answer a rollback either.
     const ROLLS_BACK_WHEN_LEFT: bool = false;
-    // sqlx forgets that the answer to a PREPARE is still to come, takes its parts for that to the next statement, and
-    // waits for ever.
-    const RESUMES: bool = false;
+    // sqlx 0.9.0 forgets a PREPARE that was dropped, and takes its answer for that of the next statement: at best a
+    // panic, at worst the rows of another.
+    const SURVIVES_CANCEL: bool = false;
 
     async fn run<C: Collect>(
         connection: &mut MySqlConnection,

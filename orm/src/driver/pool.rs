@@ -216,6 +216,28 @@ impl Executor for &DbPool {
     }
 }
 
+/// The pool by value, so that a wrapper can own what it wraps.
+impl Executor for DbPool {
+    type Tx = DbTx;
+
+    fn dialect(&self) -> Dialect {
+        each!(Pools(&self.0), pool => pool.dialect())
+    }
+
+    async fn enter(&mut self) -> Result<Self::Tx> {
+        (&*self).enter().await
+    }
+
+    async fn run<C: Collect>(
+        &mut self,
+        statement: &Statement,
+        params: impl Params,
+        out: C,
+    ) -> Result<(C, Done)> {
+        (&*self).run(statement, params, out).await
+    }
+}
+
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 async fn enter<E: Executor>(mut db: E) -> Result<E::Tx> {
     db.enter().await

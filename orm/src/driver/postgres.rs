@@ -29,7 +29,8 @@ impl Driver for Postgres {
     const BEGIN_READ: &'static str = "BEGIN READ ONLY";
     // A server that does not answer would not answer a rollback either.
     const ROLLS_BACK_WHEN_LEFT: bool = false;
-    const RESUMES: bool = true;
+    // sqlx counts the answers that are owed, and reads past them.
+    const SURVIVES_CANCEL: bool = true;
 
     async fn run<C: Collect>(
         connection: &mut PgConnection,

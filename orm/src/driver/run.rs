@@ -38,11 +38,16 @@ macro_rules! drive {
 /// A connection, and what dereferences to one, as executors.
 macro_rules! executors {
     ($DB:ty, $Connection:ty) => {
-        executors!(@ $Connection, $DB, self, self);
-        executors!(@ sqlx::Transaction<'_, $DB>, $DB, self, &mut **self);
-        executors!(@ sqlx::pool::PoolConnection<$DB>, $DB, self, &mut **self);
+        executors!(@ $Connection, $DB, |this, run| run(this).await);
+        executors!(@ sqlx::Transaction<'_, $DB>, $DB, |this, run| run(this).await);
+        executors!(@ sqlx::pool::PoolConnection<$DB>, $DB, |this, run| {
+            let mut watch = super::lease::Watch::new(this);
+            let outcome = run(watch.connection()).await;
+            watch.done();
+            outcome
+        });
     };
-    (@ $Executor:ty, $DB:ty, $self:ident, $connection:expr) => {
+    (@ $Executor:ty, $DB:ty, |$this:ident, $run:ident| $body:expr) => {
         /// Runs statements on this connection. It cannot enter a transaction, since it is only borrowed;
         /// [`Connection`](crate::Connection) can.
         impl crate::executor::Executor for $Executor {
@@ -60,13 +65,15 @@ macro_rules! executors {
             }
 
             async fn run<C: crate::executor::Collect>(
-                &mut $self,
+                &mut self,
                 statement: &crate::statement::Statement,
                 params: impl crate::codec::Params,
                 out: C,
             ) -> crate::error::Result<(C, crate::executor::Done)> {
                 let arguments = super::bind::<$DB>(&params)?;
-                <$DB as super::Driver>::run($connection, statement, arguments, out).await
+                let $this = self;
+                let $run = |connection| <$DB as super::Driver>::run(connection, statement, arguments, out);
+                $body
             }
         }
     };

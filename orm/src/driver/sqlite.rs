@@ -31,7 +31,8 @@ impl Driver for Sqlite {
     // The connection's thread works in order, so a rollback sent now comes after whatever was cancelled; and closing
     // the only connection to a database in memory would lose the database.
     const ROLLS_BACK_WHEN_LEFT: bool = true;
-    const RESUMES: bool = true;
+    // The thread of the connection sees that nobody listens, and resets the statement.
+    const SURVIVES_CANCEL: bool = true;
 
     async fn run<C: Collect>(
         connection: &mut SqliteConnection,

@@ -1,14 +1,11 @@
 //! A transaction that owns its connection, savepoints, what a cancellation does.
 
 use std::fmt;
-use std::future::Future;
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::Pool;
 
-use crate::codec::{Params, Source};
+use crate::codec::Params;
 use crate::dialect::Dialect;
 use crate::driver::lease::Lease;
 use crate::driver::{Driver, Harm, bind, refusal};
@@ -105,16 +102,12 @@ pub(super) struct Session<DB: Driver> {
     poisoned: bool,
     /// The kind of the statement under way; still there when its future was dropped.
     under_way: Option<Kind>,
-    /// Whether that statement has given its first row, and so is past the point where a connection can get out of step.
-    answered: Arc<AtomicBool>,
     /// Whether a read was dropped half way: it has changed nothing, but may have failed unseen.
     unsure: bool,
-    /// Whether a statement was dropped where the connection got out of step, so that it was closed.
-    lost: bool,
 }
 
 impl<DB: Driver> Session<DB> {
-    pub(super) fn new(lease: Lease<DB>) -> Self {
+    pub(super) const fn new(lease: Lease<DB>) -> Self {
         Self {
             lease: Some(lease),
             depth: 0,
@@ -123,9 +116,7 @@ impl<DB: Driver> Session<DB> {
             harm: Harm::None,
             poisoned: false,
             under_way: None,
-            answered: Arc::default(),
             unsure: false,
-            lost: false,
         }
     }
 
@@ -137,26 +128,22 @@ impl<DB: Driver> Session<DB> {
     ) -> Result<(C, Done)> {
         let arguments = bind::<DB>(&params)?;
         self.settle()?;
-        self.check_unharmed()?;
+        self.check_usable()?;
+        let in_transaction = self.depth > 0;
         let lease = self.lease.as_mut().ok_or(Error::NestedOpen)?;
-        self.under_way = Some(statement.kind());
-        self.answered.store(false, Ordering::Relaxed);
-        let out = Watched {
-            out,
-            answered: Arc::clone(&self.answered),
-        };
-        let outcome = DB::run(lease.connection(), statement, arguments, out).await;
+        self.under_way = in_transaction.then_some(statement.kind());
+        let outcome = lease.run(statement, arguments, out).await;
         self.under_way = None;
-        if let (true, Err(error)) = (self.depth > 0, &outcome) {
+        if let (true, Err(error)) = (in_transaction, &outcome) {
             self.note(error);
         }
-        outcome.map(|(watched, done)| (watched.out, done))
+        outcome
     }
 
     /// Begins a transaction, or a savepoint in one, and lends the connection to it.
     pub(super) async fn enter(&mut self, begin: &'static str) -> Result<Tx<DB>> {
         self.settle()?;
-        self.check_unharmed()?;
+        self.check_usable()?;
         let mut lease = self.lease.take().ok_or(Error::NestedOpen)?;
         // Before the first byte of BEGIN: from here on, dropping anything leaves a connection to be cleaned.
         lease.arm();
@@ -179,15 +166,16 @@ impl<DB: Driver> Session<DB> {
 
     async fn commit(&mut self) -> Result<()> {
         self.settle()?;
-        if self.unsure && self.harm == Harm::None {
+        let is_broken = self.lease.as_ref().is_some_and(Lease::is_broken);
+        if self.unsure && self.harm == Harm::None && !is_broken {
             // PostgreSQL answers the COMMIT of a failed transaction with a ROLLBACK, and calls it a success. A read
             // that was dropped may have failed so; this asks.
             if let Err(error) = self.control(Statement::control("SELECT 1", None)).await {
                 self.note(&error);
             }
         }
-        if self.harm != Harm::None || self.poisoned {
-            let verdict = if self.poisoned {
+        if self.harm != Harm::None || self.poisoned || is_broken {
+            let verdict = if self.poisoned || is_broken {
                 Error::Poisoned
             } else {
                 Error::Aborted
@@ -209,10 +197,11 @@ impl<DB: Driver> Session<DB> {
     }
 
     async fn rollback(&mut self) -> Result<()> {
-        match self.settle() {
-            // The server undoes what a closed connection had begun.
-            Err(Error::Poisoned) if self.lost => return Ok(()),
-            settled => settled?,
+        self.settle()?;
+        if self.lease.as_ref().is_some_and(Lease::is_broken) {
+            // Closing it is the rollback; at a savepoint, that is for the outermost to do.
+            self.give_back_broken();
+            return Ok(());
         }
         if self.depth == 1 {
             match self.control(Statement::control("ROLLBACK", None)).await {
@@ -262,36 +251,21 @@ impl<DB: Driver> Session<DB> {
                     self.lent = None;
                 }
                 None if Arc::strong_count(slot) > 1 => return Err(Error::NestedOpen),
-                // It was dropped, and its connection with it.
-                None => self.lost = true,
+                // It was dropped at depth 1, and its connection with it.
+                None => return Err(Error::Poisoned),
             }
-        }
-        if self.is_out_of_step() {
-            if let Some(mut lease) = self.lease.take() {
-                // So that it is closed, also where no transaction is open.
-                lease.arm();
-            }
-            self.lost = true;
         }
         match self.under_way.take() {
             None => {}
             Some(kind) if kind.is_read() => self.unsure = true,
             Some(_) => self.poisoned = true,
         }
-        if self.lost {
-            Err(Error::Poisoned)
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
-    /// Whether a statement was dropped in a way that leaves the connection waiting for the wrong answer.
-    fn is_out_of_step(&self) -> bool {
-        !DB::RESUMES && self.under_way.is_some() && !self.answered.load(Ordering::Relaxed)
-    }
-
-    const fn check_unharmed(&self) -> Result<()> {
+    fn check_usable(&self) -> Result<()> {
         match self.harm {
+            _ if self.lease.as_ref().is_some_and(Lease::is_broken) => Err(Error::Poisoned),
             Harm::None => Ok(()),
             Harm::Level | Harm::Transaction => Err(Error::Aborted),
         }
@@ -300,6 +274,15 @@ impl<DB: Driver> Session<DB> {
     fn note(&mut self, error: &Error) {
         if let Some(error) = error.driver() {
             self.harm = self.harm.max(DB::harm(error));
+        }
+    }
+
+    /// Ends this session with a connection that can be used no more.
+    fn give_back_broken(&mut self) {
+        if self.depth > 1 {
+            self.give_back(Harm::Transaction, true);
+        } else {
+            self.lease = None;
         }
     }
 
@@ -324,28 +307,11 @@ impl<DB: Driver> Session<DB> {
 impl<DB: Driver> Drop for Session<DB> {
     fn drop(&mut self) {
         // A savepoint that was left open: the connection goes back, but what it holds is not to be kept. At depth 1
-        // the lease is dropped armed, which undoes everything; so is one that is out of step.
-        if self.depth > 1 && !self.is_out_of_step() {
+        // the lease is dropped armed, which undoes everything.
+        if self.depth > 1 {
             // It may lie where a nested one has left it. Whatever else is to be said, it is poisoned.
             let _ = self.settle();
             self.give_back(self.harm, true);
         }
-    }
-}
-
-/// A collector that tells when the first row has come.
-struct Watched<C> {
-    out: C,
-    answered: Arc<AtomicBool>,
-}
-
-impl<C: Collect> Collect for Watched<C> {
-    fn ready(&mut self) -> impl Future<Output = ControlFlow<()>> + Send {
-        self.out.ready()
-    }
-
-    fn row<R: Source>(&mut self, row: &R) -> Result<ControlFlow<()>> {
-        self.answered.store(true, Ordering::Relaxed);
-        self.out.row(row)
     }
 }

@@ -1,0 +1,425 @@
+//! All or nothing, whatever is dropped, cancelled or nested, on every database.
+#![cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
+
+mod common;
+
+on_each_database! {
+    a_cancelled_statement_gives_nobody_a_wrong_answer;
+    a_dropped_transaction_is_undone;
+    a_failed_statement_is_not_committed_around;
+    a_nested_rollback_undoes_its_own_part;
+    a_savepoint_left_open_poisons_the_commit;
+    a_write_dropped_half_way_poisons_the_commit;
+    cancelling_anywhere_leaves_no_connection_in_a_transaction;
+    connection_gets_its_transaction_back;
+    outer_transaction_waits_for_the_nested;
+    transaction_moves_into_a_task;
+}
+
+mod cases {
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Poll};
+
+    use packetboat_orm::{
+        Connection, Dialect, Driver, Error, Executor, Finish, Model, ModelExt, Result, begin, sql,
+        transaction,
+    };
+    use sqlx::Pool;
+
+    /// A table of each test's own, since the servers are shared.
+    macro_rules! table {
+        ($name:literal) => {
+            #[derive(Clone, Debug, Model, PartialEq)]
+            #[model(table = $name)]
+            struct Coin {
+                id: i64,
+                #[model(unique)]
+                owner: String,
+                amount: i64,
+            }
+
+            #[allow(dead_code)]
+            fn coin(owner: &str) -> Coin {
+                Coin {
+                    id: 0,
+                    owner: owner.to_owned(),
+                    amount: 1,
+                }
+            }
+
+            #[allow(dead_code)]
+            async fn owners(mut db: impl Executor) -> Vec<String> {
+                let coins = Coin::select()
+                    .order_by(coin::owner.asc())
+                    .all(&mut db)
+                    .await
+                    .unwrap();
+                coins.into_iter().map(|coin| coin.owner).collect()
+            }
+
+            #[allow(dead_code)]
+            async fn fresh(mut db: impl Executor) {
+                sql(concat!("DROP TABLE IF EXISTS ", $name))
+                    .exec(&mut db)
+                    .await
+                    .unwrap();
+                Coin::create_table(db).await.unwrap();
+            }
+        };
+    }
+
+    /// Whether the connection that the pool gives out is inside a transaction.
+    async fn in_transaction<DB: Driver>(pool: &Pool<DB>) -> bool
+    where
+        sqlx::pool::PoolConnection<DB>: Executor,
+    {
+        let mut connection = pool.acquire().await.unwrap();
+        match connection.dialect() {
+            // Refused outside of a transaction, where it would mean nothing.
+            Dialect::Postgres => {
+                // By the simple protocol, so that an aborted transaction is not mistaken for none.
+                let refused = sql("SAVEPOINT probe")
+                    .exec(&mut connection)
+                    .await
+                    .unwrap_err();
+                let code = refused
+                    .driver()
+                    .and_then(|e| e.as_database_error()?.code()?.parse().ok());
+                code.map(|code: String| code) != Some("25P01".to_owned())
+            }
+            Dialect::MySql => {
+                sql("SELECT CAST(@@in_transaction AS SIGNED)")
+                    .one::<(i64,)>(&mut connection)
+                    .await
+                    .unwrap()
+                    .0
+                    != 0
+            }
+            // Refused inside of one.
+            Dialect::Sqlite => {
+                let refused = sql("BEGIN").exec(&mut connection).await.is_err();
+                let _ = sql("ROLLBACK").exec(&mut connection).await;
+                refused
+            }
+        }
+    }
+
+    /// Polls a future so many times, and then drops it. Whether it had ended.
+    async fn cancel_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+        struct Cancel<'a, F> {
+            future: Pin<&'a mut F>,
+            polls: usize,
+        }
+
+        impl<F: Future> Future for Cancel<'_, F> {
+            type Output = Option<F::Output>;
+
+            fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+                if self.polls == 0 {
+                    return Poll::Ready(None);
+                }
+                self.polls -= 1;
+                match self.future.as_mut().poll(context) {
+                    Poll::Ready(output) => Poll::Ready(Some(output)),
+                    // At the last one, dropped without waiting for what it waits for.
+                    Poll::Pending if self.polls == 0 => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+
+        Cancel {
+            future: pin!(future),
+            polls,
+        }
+        .await
+    }
+
+    pub(super) async fn a_cancelled_statement_gives_nobody_a_wrong_answer<DB: Driver>(
+        pool: &Pool<DB>,
+    ) where
+        sqlx::pool::PoolConnection<DB>: Executor,
+    {
+        table!("tx_answer");
+        fresh(pool).await;
+        coin("ann").insert(pool).await.unwrap();
+        for round in 0..300 {
+            let polls = 1 + round % 7;
+            // On the pool, on a connection of it, and in a transaction.
+            match round % 3 {
+                0 => drop(cancel_after(polls, Coin::find(7, pool)).await),
+                1 => {
+                    let mut connection = pool.acquire().await.unwrap();
+                    drop(cancel_after(polls, Coin::find(7, &mut connection)).await);
+                }
+                _ => {
+                    let mut tx = begin(pool).await.unwrap();
+                    drop(cancel_after(polls, Coin::find(7, &mut tx)).await);
+                    let _ = tx.rollback().await;
+                }
+            }
+            assert_eq!(owners(pool).await, ["ann"], "after {polls} polls");
+            assert_eq!(
+                Coin::select().count(pool).await.unwrap(),
+                1,
+                "after {polls} polls"
+            );
+        }
+    }
+
+    pub(super) async fn a_dropped_transaction_is_undone<DB: Driver>(pool: &Pool<DB>) {
+        table!("tx_dropped");
+        fresh(pool).await;
+        let mut tx = begin(pool).await.unwrap();
+        coin("ann").insert(&mut tx).await.unwrap();
+        assert_eq!(owners(&mut tx).await, ["ann"]);
+        drop(tx);
+        assert!(owners(pool).await.is_empty());
+        let failed: Result<()> = transaction(pool, async |tx| {
+            coin("ann").insert(&mut *tx).await?;
+            Err(Error::NotFound { table: "anything" })
+        })
+        .await;
+        assert!(matches!(failed, Err(Error::NotFound { table: "anything" })));
+        assert!(owners(pool).await.is_empty());
+    }
+
+    pub(super) async fn a_failed_statement_is_not_committed_around<DB: Driver>(pool: &Pool<DB>) {
+        table!("tx_failed");
+        fresh(pool).await;
+        // The closure swallows the error. Where the server has given the transaction up, the commit must not say that
+        // it was kept.
+        let outcome = transaction(pool, async |tx| {
+            coin("ann").insert(&mut *tx).await?;
+            assert!(
+                coin("ann")
+                    .insert(&mut *tx)
+                    .await
+                    .unwrap_err()
+                    .is_unique("owner")
+            );
+            Ok(())
+        })
+        .await;
+        if pool.clone().dialect() == Dialect::Postgres {
+            assert!(matches!(outcome, Err(Error::Aborted)), "{outcome:?}");
+            assert!(owners(pool).await.is_empty());
+        } else {
+            outcome.unwrap();
+            assert_eq!(owners(pool).await, ["ann"]);
+        }
+        // In a nested one, it costs that one alone, everywhere.
+        transaction(pool, async |tx| {
+            coin("bob").insert(&mut *tx).await?;
+            let nested = transaction(&mut *tx, async |tx| coin("bob").insert(tx).await).await;
+            assert!(nested.unwrap_err().is_unique("owner"));
+            coin("carl").insert(tx).await
+        })
+        .await
+        .unwrap();
+        assert!(
+            owners(pool)
+                .await
+                .ends_with(&["bob".to_owned(), "carl".to_owned()])
+        );
+    }
+
+    pub(super) async fn a_nested_rollback_undoes_its_own_part<DB: Driver>(pool: &Pool<DB>) {
+        table!("tx_nested");
+        fresh(pool).await;
+        let mut outer = begin(pool).await.unwrap();
+        coin("ann").insert(&mut outer).await.unwrap();
+        let mut inner = outer.enter().await.unwrap();
+        coin("bob").insert(&mut inner).await.unwrap();
+        let mut innermost = inner.enter().await.unwrap();
+        coin("carl").insert(&mut innermost).await.unwrap();
+        innermost.commit().await.unwrap();
+        assert_eq!(owners(&mut inner).await, ["ann", "bob", "carl"]);
+        inner.rollback().await.unwrap();
+        assert_eq!(owners(&mut outer).await, ["ann"]);
+        coin("dora").insert(&mut outer).await.unwrap();
+        outer.commit().await.unwrap();
+        assert_eq!(owners(pool).await, ["ann", "dora"]);
+    }
+
+    pub(super) async fn outer_transaction_waits_for_the_nested<DB: Driver>(pool: &Pool<DB>) {
+        table!("tx_waits");
+        fresh(pool).await;
+        let mut outer = begin(pool).await.unwrap();
+        let inner = outer.enter().await.unwrap();
+        assert!(matches!(
+            coin("ann").insert(&mut outer).await,
+            Err(Error::NestedOpen)
+        ));
+        assert!(matches!(outer.enter().await, Err(Error::NestedOpen)));
+        inner.commit().await.unwrap();
+        coin("ann").insert(&mut outer).await.unwrap();
+        let inner = outer.enter().await.unwrap();
+        assert!(matches!(outer.commit().await, Err(Error::NestedOpen)));
+        drop(inner);
+        assert!(owners(pool).await.is_empty());
+    }
+
+    pub(super) async fn a_savepoint_left_open_poisons_the_commit<DB: Driver>(pool: &Pool<DB>) {
+        table!("tx_poison");
+        fresh(pool).await;
+        let mut outer = begin(pool).await.unwrap();
+        coin("ann").insert(&mut outer).await.unwrap();
+        let mut inner = outer.enter().await.unwrap();
+        coin("bob").insert(&mut inner).await.unwrap();
+        drop(inner);
+        // It goes on, but it cannot be kept.
+        assert_eq!(owners(&mut outer).await, ["ann", "bob"]);
+        assert!(matches!(outer.commit().await, Err(Error::Poisoned)));
+        assert!(owners(pool).await.is_empty());
+
+        // One level up, a rollback mends it.
+        let mut outer = begin(pool).await.unwrap();
+        coin("ann").insert(&mut outer).await.unwrap();
+        let mut middle = outer.enter().await.unwrap();
+        drop(middle.enter().await.unwrap());
+        assert!(matches!(middle.commit().await, Err(Error::Poisoned)));
+        outer.commit().await.unwrap();
+        assert_eq!(owners(pool).await, ["ann"]);
+    }
+
+    pub(super) async fn a_write_dropped_half_way_poisons_the_commit<DB: Driver>(pool: &Pool<DB>) {
+        table!("tx_half");
+        fresh(pool).await;
+        // An answer may be there at the first poll already, when the server is faster than the clock.
+        let mut dropped = false;
+        for _ in 0..100 {
+            let mut tx = begin(pool).await.unwrap();
+            dropped = cancel_after(1, coin("ann").insert(&mut tx)).await.is_none();
+            if dropped {
+                assert!(matches!(tx.commit().await, Err(Error::Poisoned)));
+                break;
+            }
+            tx.rollback().await.unwrap();
+        }
+        assert!(dropped, "no insert could be dropped half way");
+        assert!(owners(pool).await.is_empty());
+
+        // A read has changed nothing; only where the connection does not survive it, all is lost.
+        let mut tx = begin(pool).await.unwrap();
+        coin("ann").insert(&mut tx).await.unwrap();
+        let dropped = cancel_after(1, Coin::select().all(&mut tx)).await.is_none();
+        match tx.commit().await {
+            Ok(()) => assert_eq!(owners(pool).await, ["ann"]),
+            Err(Error::Poisoned) if dropped && pool.clone().dialect() == Dialect::MySql => {
+                assert!(owners(pool).await.is_empty());
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) async fn connection_gets_its_transaction_back<DB: Driver>(pool: &Pool<DB>) {
+        table!("tx_connection");
+        fresh(pool).await;
+        let mut connection = Connection::acquire(pool).await.unwrap();
+        coin("ann").insert(&mut connection).await.unwrap();
+        transaction(&mut connection, async |tx| coin("bob").insert(tx).await)
+            .await
+            .unwrap();
+        let tx = connection.enter().await.unwrap();
+        tx.rollback().await.unwrap();
+        assert_eq!(owners(&mut connection).await, ["ann", "bob"]);
+        let rows: Vec<Coin> = (0..1200).map(|n| coin(&format!("u{n}"))).collect();
+        assert_eq!(
+            Coin::insert_all(&rows, &mut connection).await.unwrap(),
+            1200
+        );
+        // Dropped without an end, the transaction has taken the connection with it.
+        drop(connection.enter().await.unwrap());
+        assert!(matches!(
+            coin("carl").insert(&mut connection).await,
+            Err(Error::Poisoned)
+        ));
+        drop(connection);
+        assert_eq!(owners(pool).await.len(), 1202);
+    }
+
+    pub(super) async fn transaction_moves_into_a_task<DB: Driver>(pool: &Pool<DB>) {
+        table!("tx_spawn");
+        fresh(pool).await;
+        let mut tx = begin(pool).await.unwrap();
+        coin("ann").insert(&mut tx).await.unwrap();
+        let tx = tokio::spawn(async move {
+            coin("bob").insert(&mut tx).await?;
+            transaction(&mut tx, async |tx| coin("carl").insert(tx).await).await?;
+            Ok::<_, Error>(tx)
+        });
+        tx.await.unwrap().unwrap().commit().await.unwrap();
+        assert_eq!(owners(pool).await, ["ann", "bob", "carl"]);
+    }
+
+    /// One connection, and 10,000 futures dropped at every await that a transaction has. Then 100 are borrowed.
+    pub(super) async fn cancelling_anywhere_leaves_no_connection_in_a_transaction<DB: Driver>(
+        pool: &Pool<DB>,
+    ) where
+        sqlx::pool::PoolConnection<DB>: Executor,
+    {
+        table!("tx_cancel");
+        const CANCELS: usize = 10_000;
+        fresh(pool).await;
+        let work = async || {
+            transaction(pool, async |tx| {
+                coin("ann").insert(&mut *tx).await?;
+                transaction(&mut *tx, async |tx| coin("bob").insert(tx).await).await?;
+                Coin::select().all(&mut *tx).await?;
+                // Never committed, so that each run finds the table empty.
+                Err::<(), _>(Error::NotFound {
+                    table: "rolled back on purpose",
+                })
+            })
+            .await
+        };
+        // How many polls a whole run takes at most; each number below that is a place to drop it.
+        let mut whole = 0;
+        for _ in 0..20 {
+            let mut polls = 0;
+            let mut run = pin!(work());
+            let counted = std::future::poll_fn(|context| {
+                polls += 1;
+                run.as_mut().poll(context)
+            });
+            assert!(matches!(counted.await, Err(Error::NotFound { .. })));
+            whole = whole.max(polls);
+        }
+        assert!(
+            whole > 5,
+            "a transaction that waits {whole} times at most has nowhere to be cancelled"
+        );
+        let mut cancelled = 0;
+        let mut places = vec![0; 0];
+        for round in 0.. {
+            if cancelled == CANCELS {
+                break;
+            }
+            // A little over, as the number varies.
+            let polls = 1 + round % (whole + 3);
+            match cancel_after(polls, work()).await {
+                None => {
+                    cancelled += 1;
+                    places.resize(places.len().max(polls + 1), 0);
+                    places[polls] += 1;
+                }
+                Some(outcome) => {
+                    assert!(
+                        matches!(outcome, Err(Error::NotFound { .. })),
+                        "{outcome:?}"
+                    );
+                }
+            }
+        }
+        for _ in 0..100 {
+            assert!(
+                !in_transaction(pool).await,
+                "a connection in a transaction, after cancels at {places:?}"
+            );
+        }
+        assert!(owners(pool).await.is_empty());
+        println!("{cancelled} cancels; how many after so many polls: {places:?}");
+    }
+}
