@@ -146,16 +146,23 @@ mod cases {
         coin("ann").insert(pool).await.unwrap();
         for round in 0..300 {
             let polls = 1 + round % 7;
+            // Another text each time, so that it is dropped while it is prepared too.
+            let query = Coin::select().filter(coin::id.is_in(vec![7; 1 + round]));
             // On the pool, on a connection of it, and in a transaction.
             match round % 3 {
-                0 => drop(cancel_after(polls, Coin::find(7, pool)).await),
+                0 => drop(cancel_after(polls, query.all(pool)).await),
                 1 => {
                     let mut connection = pool.acquire().await.unwrap();
-                    drop(cancel_after(polls, Coin::find(7, &mut connection)).await);
+                    drop(cancel_after(polls, query.all(&mut connection)).await);
                 }
                 _ => {
                     let mut tx = begin(pool).await.unwrap();
-                    drop(cancel_after(polls, Coin::find(7, &mut tx)).await);
+                    drop(cancel_after(polls, query.all(&mut tx)).await);
+                    // It must be Ann, or the refusal to go on.
+                    match Coin::select().one(&mut tx).await {
+                        Ok(coin) => assert_eq!(coin.owner, "ann"),
+                        Err(error) => assert!(matches!(error, Error::Poisoned), "{error:?}"),
+                    }
                     let _ = tx.rollback().await;
                 }
             }
@@ -366,7 +373,14 @@ mod cases {
         let work = async || {
             transaction(pool, async |tx| {
                 coin("ann").insert(&mut *tx).await?;
-                transaction(&mut *tx, async |tx| coin("bob").insert(tx).await).await?;
+                // What is not the database's can be cancelled too.
+                tokio::task::yield_now().await;
+                transaction(&mut *tx, async |tx| {
+                    tokio::task::yield_now().await;
+                    coin("bob").insert(tx).await
+                })
+                .await?;
+                tokio::task::yield_now().await;
                 Coin::select().all(&mut *tx).await?;
                 // Never committed, so that each run finds the table empty.
                 Err::<(), _>(Error::NotFound {
