@@ -23,8 +23,8 @@ pub(super) struct Lease<DB: Driver> {
     /// `None` only inside of `drop`.
     connection: Option<PoolConnection<DB>>,
     armed: bool,
-    /// Whether a statement has been sent that has not ended; still set when its future was dropped.
-    under_way: bool,
+    /// Whether the connection owes an answer; still set when the future of the statement was dropped.
+    owes: bool,
     /// Whether this is the attempt to clean up, so that there is no second one.
     rolling_back: bool,
 }
@@ -34,7 +34,7 @@ impl<DB: Driver> Lease<DB> {
         Self {
             connection: Some(connection),
             armed: false,
-            under_way: false,
+            owes: false,
             rolling_back: false,
         }
     }
@@ -50,7 +50,7 @@ impl<DB: Driver> Lease<DB> {
 
     /// Whether the connection can be used no more, since a statement on it was dropped.
     pub(super) const fn is_broken(&self) -> bool {
-        self.under_way && !DB::SURVIVES_CANCEL
+        self.owes && !DB::SURVIVES_CANCEL
     }
 
     pub(super) async fn run<C: Collect>(
@@ -63,9 +63,8 @@ impl<DB: Driver> Lease<DB> {
             .connection
             .as_mut()
             .expect("only drop takes the connection");
-        self.under_way = true;
-        let outcome = DB::run(connection, statement, arguments, out).await;
-        self.under_way = false;
+        let outcome = DB::run(connection, &mut self.owes, statement, arguments, out).await;
+        self.owes = false;
         outcome
     }
 
@@ -74,9 +73,9 @@ impl<DB: Driver> Lease<DB> {
             .connection
             .as_mut()
             .expect("only drop takes the connection");
-        self.under_way = true;
+        self.owes = true;
         let outcome = DB::control(connection, statement).await;
-        self.under_way = false;
+        self.owes = false;
         outcome
     }
 
@@ -111,7 +110,7 @@ impl<DB: Driver> Drop for Lease<DB> {
             let lease = Self {
                 connection: Some(connection),
                 armed: true,
-                under_way: false,
+                owes: false,
                 rolling_back: true,
             };
             runtime.spawn(lease.roll_back());
@@ -123,33 +122,30 @@ impl<DB: Driver> Drop for Lease<DB> {
 
 /// A pooled connection that is only borrowed, for the time of a statement.
 ///
-/// Dropped before [`done`](Self::done), the statement was cancelled; a connection that does not survive that is closed
-/// when its owner lets go of it.
+/// Dropped while it owes an answer, its statement was cancelled; a connection that does not survive that is closed when
+/// its owner lets go of it.
 pub(super) struct Watch<'a, DB: Driver> {
     connection: &'a mut PoolConnection<DB>,
-    done: bool,
+    owes: bool,
 }
 
 impl<'a, DB: Driver> Watch<'a, DB> {
     pub(super) const fn new(connection: &'a mut PoolConnection<DB>) -> Self {
         Self {
             connection,
-            done: false,
+            owes: false,
         }
     }
 
-    pub(super) fn connection(&mut self) -> &mut DB::Connection {
-        self.connection
-    }
-
-    pub(super) const fn done(&mut self) {
-        self.done = true;
+    /// The connection, and where it is to be noted that it owes an answer.
+    pub(super) fn parts(&mut self) -> (&mut DB::Connection, &mut bool) {
+        (self.connection, &mut self.owes)
     }
 }
 
 impl<DB: Driver> Drop for Watch<'_, DB> {
     fn drop(&mut self) {
-        if !self.done && !DB::SURVIVES_CANCEL {
+        if self.owes && !DB::SURVIVES_CANCEL {
             self.connection.close_on_drop();
         }
     }

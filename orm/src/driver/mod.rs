@@ -50,14 +50,16 @@ pub trait Driver: Database<Arguments: Sink, Row: Source> + sealed::Sealed {
     #[doc(hidden)]
     const ROLLS_BACK_WHEN_LEFT: bool;
 
-    /// Whether a connection is of use after the future of a statement on it was dropped half way.
+    /// Whether a connection is of use after a statement on it was dropped while it owed an answer.
     #[doc(hidden)]
     const SURVIVES_CANCEL: bool;
 
-    /// Runs a statement whose values are bound.
+    /// Runs a statement whose values are bound. `owes` is set while the connection owes an answer, and not while the
+    /// collector is waited for between two rows.
     #[doc(hidden)]
     fn run<C: Collect>(
         connection: &mut Self::Connection,
+        owes: &mut bool,
         statement: &Statement,
         arguments: Self::Arguments,
         out: C,

@@ -34,6 +34,7 @@ impl Driver for MySql {
 
     async fn run<C: Collect>(
         connection: &mut MySqlConnection,
+        owes: &mut bool,
         statement: &Statement,
         arguments: MySqlArguments,
         mut out: C,
@@ -41,6 +42,7 @@ impl Driver for MySql {
         drive!(
             Self,
             connection,
+            owes,
             statement,
             arguments,
             out,

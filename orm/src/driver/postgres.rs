@@ -34,6 +34,7 @@ impl Driver for Postgres {
 
     async fn run<C: Collect>(
         connection: &mut PgConnection,
+        owes: &mut bool,
         statement: &Statement,
         arguments: PgArguments,
         mut out: C,
@@ -42,6 +43,7 @@ impl Driver for Postgres {
         drive!(
             Self,
             connection,
+            owes,
             statement,
             arguments,
             out,

@@ -2,7 +2,7 @@
 
 /// Drives a statement to its end and feeds its rows to the collector.
 macro_rules! drive {
-    ($DB:ty, $connection:expr, $statement:expr, $arguments:expr, $out:ident, |$result:ident| $last_id:expr, $refusal:expr) => {{
+    ($DB:ty, $connection:expr, $owes:expr, $statement:expr, $arguments:expr, $out:ident, |$result:ident| $last_id:expr, $refusal:expr) => {{
         use futures_util::TryStreamExt as _;
         use sqlx::Executor as _;
 
@@ -14,12 +14,15 @@ macro_rules! drive {
         let may_stop = $statement.kind().is_read();
         let mut wanted = true;
         loop {
+            // Nothing is owed before the statement is sent, and nothing but rows once the first has come.
+            *$owes = false;
             if wanted && $out.ready().await.is_break() {
                 wanted = false;
             }
             if !wanted && may_stop {
                 break;
             }
+            *$owes = true;
             match steps.try_next().await.map_err($refusal)? {
                 Some(sqlx::Either::Left($result)) => {
                     done.rows_affected += $result.rows_affected();
@@ -31,6 +34,7 @@ macro_rules! drive {
             }
         }
         drop(steps);
+        *$owes = false;
         Ok(($out, done))
     }};
 }
@@ -38,12 +42,13 @@ macro_rules! drive {
 /// A connection, and what dereferences to one, as executors.
 macro_rules! executors {
     ($DB:ty, $Connection:ty) => {
-        executors!(@ $Connection, $DB, |this, run| run(this).await);
-        executors!(@ sqlx::Transaction<'_, $DB>, $DB, |this, run| run(this).await);
+        executors!(@ $Connection, $DB, |this, run| run(this, &mut false).await);
+        executors!(@ sqlx::Transaction<'_, $DB>, $DB, |this, run| run(this, &mut false).await);
         executors!(@ sqlx::pool::PoolConnection<$DB>, $DB, |this, run| {
             let mut watch = super::lease::Watch::new(this);
-            let outcome = run(watch.connection()).await;
-            watch.done();
+            let (connection, owes) = watch.parts();
+            let outcome = run(connection, owes).await;
+            *owes = false;
             outcome
         });
     };
@@ -72,7 +77,9 @@ macro_rules! executors {
             ) -> crate::error::Result<(C, crate::executor::Done)> {
                 let arguments = super::bind::<$DB>(&params)?;
                 let $this = self;
-                let $run = |connection| <$DB as super::Driver>::run(connection, statement, arguments, out);
+                let $run = |connection, owes| {
+                    <$DB as super::Driver>::run(connection, owes, statement, arguments, out)
+                };
                 $body
             }
         }

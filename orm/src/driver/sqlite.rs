@@ -36,6 +36,7 @@ impl Driver for Sqlite {
 
     async fn run<C: Collect>(
         connection: &mut SqliteConnection,
+        owes: &mut bool,
         statement: &Statement,
         arguments: SqliteArguments,
         mut out: C,
@@ -43,6 +44,7 @@ impl Driver for Sqlite {
         drive!(
             Self,
             connection,
+            owes,
             statement,
             arguments,
             out,
