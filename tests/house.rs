@@ -13,7 +13,10 @@ fn files() -> Vec<(PathBuf, String)> {
             let path = entry.path();
             let name = entry.file_name();
             // In a linked worktree `.git` is a file.
-            if [".git", "target", "mutants.out"].iter().any(|skipped| name == *skipped) {
+            if [".git", "target", "mutants.out"]
+                .iter()
+                .any(|skipped| name == *skipped)
+            {
                 continue;
             }
             if path.is_dir() && !path.is_symlink() {
