@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -32,9 +33,9 @@ impl SessionFile {
     /// Where the file stands unless the user says otherwise: `~/.local/state/packetboat-movie/` on
     /// Linux, the like of it elsewhere.
     pub fn default_path() -> Option<PathBuf> {
-        let dirs = directories::ProjectDirs::from("", "", "packetboat-movie")?;
-        let folder = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir());
-        Some(folder.join("sessions.json"))
+        let dirs = etcetera::choose_base_strategy().ok()?;
+        let folder = dirs.state_dir().unwrap_or_else(|| dirs.data_dir());
+        Some(folder.join("packetboat-movie/sessions.json"))
     }
 
     /// Reads the file. One that is not there holds no session.
