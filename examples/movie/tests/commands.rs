@@ -1,0 +1,198 @@
+//! The program itself, by pipe: both menus from end to end, commands, exit codes.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use movie::config::ServerConfig;
+use movie::server::{self, RunningServer};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const CLIP: &[u8] = include_bytes!("../clips/test-card.mp4");
+
+/// A server in this process, and a folder for the user.
+struct Stage {
+    server: RunningServer,
+    folder: TempDir,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = ServerConfig::default();
+        config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.data = folder.path().join("data");
+        config.wait = Duration::from_secs(1);
+        config.disk_reserve_percent = 0;
+        let server = server::serve(config).await.unwrap();
+        fs::create_dir(folder.path().join("films")).unwrap();
+        fs::write(folder.path().join("films/card.mp4"), CLIP).unwrap();
+        Self { server, folder }
+    }
+
+    /// Runs the program with these arguments, and these lines on its standard input.
+    async fn movie(&self, arguments: &[&str], lines: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
+        command
+            .args(["--lang", "en"])
+            .args(arguments)
+            .env("MOVIE_SERVER", self.server.local_addr().to_string())
+            .env("MOVIE_SESSIONS", self.path("state/sessions.json"))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let input = lines
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect::<String>();
+        let run = move || {
+            let mut child = command.spawn().unwrap();
+            child
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(input.as_bytes())
+                .unwrap();
+            child.wait_with_output().unwrap()
+        };
+        tokio::task::spawn_blocking(run).await.unwrap()
+    }
+
+    /// As [`movie`](Self::movie) with `--json`: the exit code and the object.
+    async fn json(&self, arguments: &[&str], lines: &[&str]) -> (i32, Value) {
+        let output = self.movie(&[&["--json"], arguments].concat(), lines).await;
+        let json = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code().unwrap(), json)
+    }
+
+    fn path(&self, path: &str) -> std::path::PathBuf {
+        self.folder.path().join(path)
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Whether the pieces come in this order.
+fn assert_order(text: &str, pieces: &[&str]) {
+    let mut rest = text;
+    for piece in pieces {
+        let at = rest
+            .find(piece)
+            .unwrap_or_else(|| panic!("no `{piece}` in:\n{rest}"));
+        rest = &rest[at + piece.len()..];
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_menus_go_through_every_number() {
+    let stage = Stage::new().await;
+    let menu = ["menu", "--uploads", "films", "--downloads", "got"];
+    let lines = [
+        // Admin: nobody is logged in; register, log in, upload free, once more, publish.
+        "1", "3", "1", "ann", "pw", "2", "ann", "pw", "3", "1", "y", "3", "1", "5", "Tonight",
+        "One film", "9", "0", // User: register, log in, list, download, VIP, again, records.
+        "2", "1", "bob", "pw", "2", "bob", "pw", "3", "n", "4", "5", "1", "3", "y", "3", "5", "7",
+        "1", "6", "7", "8", "0", // Admin again: log in, delete.
+        "1", "2", "ann", "pw", "4", "1", "4", "0", "0",
+    ];
+    let output = stage.movie(&menu, &lines).await;
+    let shown = text(&output);
+    assert!(output.status.success(), "{shown}");
+    assert_order(
+        &shown,
+        &[
+            "[Admin]",
+            "Log in first.",
+            "Registered; now log in.",
+            "Logged in as ann",
+            "   1  card.mp4",
+            "Is it free?",
+            "Uploaded.",
+            "The movie is there already.",
+            "Published.",
+            "That is not one of the choices.",
+            "[User]",
+            "Registered; now log in.",
+            "Logged in as bob\nTonight\n  One film",
+            "Become one?",
+            "1   free   card.mp4",
+            "   1  card.mp4 [free]",
+            "Saved as got/card.mp4",
+            "You are a VIP now.",
+            "You are a VIP already.",
+            "That is not one of the choices.",
+            "Saved as got/card (2).mp4",
+            "There is no movie yet.",
+            "card.mp4",
+            "card.mp4",
+            "Tonight\n  One film",
+            "Logged in as ann",
+            "Deleted.",
+            "There is no movie yet.",
+            "Bye.",
+        ],
+    );
+    for name in ["got/card.mp4", "got/card (2).mp4"] {
+        assert_eq!(fs::read(stage.path(name)).unwrap(), CLIP);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_keep_a_session_and_tell_scripts_by_code() {
+    let stage = Stage::new().await;
+    let (code, refusal) = stage.json(&["list"], &[]).await;
+    assert_eq!((code, &refusal["code"]), (4, &"not_logged_in".into()));
+
+    assert_eq!(
+        stage.json(&["register", "ann", "--admin"], &["pw"]).await.0,
+        0
+    );
+    let (code, refusal) = stage.json(&["login", "ann", "--admin"], &["wrong"]).await;
+    assert_eq!((code, &refusal["code"]), (1, &"wrong_password".into()));
+    assert_eq!(stage.json(&["login", "ann", "--admin"], &["pw"]).await.0, 0);
+    assert_private(&stage.path("state/sessions.json"));
+
+    let upload = ["upload", "films/card.mp4", "--charge"];
+    let (code, uploaded) = stage.json(&upload, &[]).await;
+    assert_eq!((code, &uploaded["bytes"]), (0, &CLIP.len().into()));
+    let (code, refusal) = stage.json(&["check", "films/card.mp4"], &[]).await;
+    assert_eq!((code, &refusal["code"]), (1, &"movie_exists".into()));
+    let (code, refusal) = stage.json(&["check", "films/none.mp4"], &[]).await;
+    assert_eq!((code, &refusal["code"]), (5, &"local".into()));
+    let (_, list) = stage.json(&["list", "charge"], &[]).await;
+    assert_eq!(list["movies"][0]["name"], "card.mp4");
+
+    // The session file is the user's: another server gets nothing of it.
+    let (code, refusal) = stage.json(&["--server", "127.0.0.1:1", "list"], &[]).await;
+    assert_eq!((code, &refusal["code"]), (4, &"not_logged_in".into()));
+    let menu = stage.movie(&["--server", "127.0.0.1:1", "menu"], &[]).await;
+    assert_eq!(menu.status.code(), Some(3));
+    assert_eq!(
+        stage.movie(&["download", "x"], &[]).await.status.code(),
+        Some(2)
+    );
+
+    assert_eq!(stage.json(&["logout"], &[]).await.0, 0);
+    assert_eq!(stage.json(&["list"], &[]).await.0, 4);
+}
+
+#[cfg(unix)]
+fn assert_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(
+        fs::metadata(path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+}
+
+#[cfg(not(unix))]
+fn assert_private(_: &Path) {}
