@@ -60,61 +60,81 @@ fn check<S: Strategy>(
 #[derive(Debug, Clone)]
 enum Step {
     Request(Option<Attached>),
-    Expect(Index),
+    Expect(usize),
     /// The server asks for an attachment, or the client for that of a reply.
-    Receive(Role, Index, u8),
-    Send(Role, Index, u32),
-    Consume(Role, Index, u32),
-    End(Role, Index),
-    Abort(Role, Index),
-    Reply(Index, Option<Attached>),
-    Refuse(Index),
-    Cancel(Role, Index),
+    Receive(Role, usize, u8),
+    Send(Role, usize, u32),
+    Consume(Role, usize, u32),
+    End(Role, usize),
+    Abort(Role, usize),
+    Reply(usize, Option<Attached>),
+    Refuse(usize),
+    Cancel(Role, usize),
     Ping(Role),
     /// So many bytes arrive at this side.
     Arrive(Role, u32),
     GoAway,
 }
 
-fn attached() -> impl Strategy<Value = Attached> {
-    let size = prop_oneof![1 => Just(0), 6 => 1..3000_u64, 1 => 1..200_000_u64];
-    let offset = prop_oneof![3 => Just(0), 1 => 0..1000_u64];
-    (proptest::option::weighted(0.8, size), offset, any::<bool>()).prop_map(
-        |(size, offset, resumable)| Attached {
-            size,
-            offset,
-            resumable,
-        },
-    )
+/// Numbers out of one number: a strategy for each of them would cost more than all that it tests.
+struct Dice(u64);
+
+impl Dice {
+    /// The next of `n` equally likely numbers.
+    fn below(&mut self, n: u64) -> u64 {
+        let next = self.0 % n;
+        self.0 /= n;
+        next
+    }
+
+    fn attached(&mut self) -> Attached {
+        let most = match self.below(8) {
+            0 => 1,
+            1 => 200_000,
+            _ => 3000,
+        };
+        Attached {
+            offset: [0, 0, 0, 700][self.below(4) as usize],
+            resumable: self.below(2) == 0,
+            size: (self.below(5) > 0).then(|| self.below(most)),
+        }
+    }
+
+    fn maybe_attached(&mut self) -> Option<Attached> {
+        (self.below(10) < 7).then(|| self.attached())
+    }
+
+    fn bytes(&mut self) -> u32 {
+        let most = [40, 3000, 3000, 200_000][self.below(4) as usize];
+        1 + self.below(most) as u32
+    }
+
+    fn step(mut self) -> Step {
+        let dice = &mut self;
+        let what = dice.below(45);
+        let role = [Role::Client, Role::Server][dice.below(2) as usize];
+        let id = dice.below(12) as usize;
+        match what {
+            0..4 => Step::Request(dice.maybe_attached()),
+            4 => Step::Expect(id),
+            5..9 => Step::Receive(role, id, dice.below(256) as u8),
+            9..17 => Step::Send(role, id, dice.bytes()),
+            17..21 => Step::Consume(role, id, dice.bytes()),
+            21..23 => Step::End(role, id),
+            23 => Step::Abort(role, id),
+            24..27 => Step::Reply(id, dice.maybe_attached()),
+            27 => Step::Refuse(id),
+            28 => Step::Cancel(role, id),
+            29 => Step::Ping(role),
+            30 if dice.below(10) == 0 => Step::GoAway,
+            _ => Step::Arrive(role, dice.bytes()),
+        }
+    }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let role = || prop_oneof![Just(Role::Client), Just(Role::Server)];
-    let id = any::<Index>;
-    let bytes = || prop_oneof![4 => 1..3000_u32, 1 => 1..200_000_u32];
-    let some = || proptest::option::weighted(0.7, attached());
-    let step = prop_oneof![
-        4 => some().prop_map(Step::Request),
-        1 => id().prop_map(Step::Expect),
-        4 => (role(), id(), any::<u8>()).prop_map(|(r, i, from)| Step::Receive(r, i, from)),
-        8 => (role(), id(), bytes()).prop_map(|(r, i, n)| Step::Send(r, i, n)),
-        4 => (role(), id(), bytes()).prop_map(|(r, i, n)| Step::Consume(r, i, n)),
-        2 => (role(), id()).prop_map(|(r, i)| Step::End(r, i)),
-        1 => (role(), id()).prop_map(|(r, i)| Step::Abort(r, i)),
-        3 => (id(), some()).prop_map(|(i, a)| Step::Reply(i, a)),
-        1 => id().prop_map(Step::Refuse),
-        1 => (role(), id()).prop_map(|(r, i)| Step::Cancel(r, i)),
-        1 => role().prop_map(Step::Ping),
-        12 => (role(), prop_oneof![1..40_u32, 1..100_000_u32])
-            .prop_map(|(r, n)| Step::Arrive(r, n)),
-    ];
-    (vec(step, 0..60), proptest::bool::weighted(0.1)).prop_map(|(mut steps, leaves)| {
-        if leaves {
-            let at = steps.len() / 2;
-            steps.insert(at, Step::GoAway);
-        }
-        steps
-    })
+    let one = any::<u64>().prop_map(|number| Dice(number).step());
+    vec(one, 0..60)
 }
 
 /// The contents of all attachments: each has its own beginning in one long table.
@@ -187,10 +207,10 @@ impl World {
         }
     }
 
-    fn pick(&self, index: &Index) -> u32 {
+    fn pick(&self, index: &usize) -> u32 {
         match self.ids.len() {
             0 => 0,
-            n => self.ids[index.index(n)],
+            n => self.ids[index % n],
         }
     }
 
