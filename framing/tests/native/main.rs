@@ -6,3 +6,4 @@ mod properties;
 mod resume;
 mod rules;
 mod story;
+mod vectors;
