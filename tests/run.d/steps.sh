@@ -60,8 +60,8 @@ each() {
 
 check_format() {
     each <<'COMMANDS'
-cargo fmt --all --check
-cargo fmt --manifest-path tests/outside/Cargo.toml --check
+cargo fmt --all --check -- --color never
+cargo fmt --manifest-path tests/outside/Cargo.toml --check -- --color never
 COMMANDS
 }
 

@@ -58,7 +58,8 @@ impl Weather {
             (z ^ (z >> 31)) % below.max(1)
         };
         let end = if draw(2) == 0 { End::Close } else { End::Reset };
-        let slice = [97, 1000, 8 * 1024, 64 * 1024][usize::try_from(draw(4)).expect("it is below 4")];
+        let slice =
+            [97, 1000, 8 * 1024, 64 * 1024][usize::try_from(draw(4)).expect("it is below 4")];
         Self {
             slice,
             latency: Duration::ZERO,
