@@ -7,11 +7,15 @@ use movie::messages::UserType;
 use movie::models::Movie;
 use packetboat_orm::ModelExt;
 use serde_json::json;
+use sqlx::Connection;
 
 use crate::support::{Client, config, required, skip, some_bytes, upload};
 
 /// Where the child finds its disk.
 const DISK: &str = "MOVIE_TEST_DISK";
+
+/// What the shell ends with when it could not mount.
+const NO_DISK: i32 = 77;
 
 /// Runs the test again in a mount namespace of its own, with a disk of 1 MiB. The namespace, and the
 /// disk with it, ends with the child.
@@ -26,26 +30,23 @@ fn a_full_disk_is_refused_and_reads_go_on() {
         .args(["-rm", "sh", "-c", script, "sh"])
         .arg(disk.path())
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "on_a_small_disk", "--ignored", "--nocapture"])
+        .args(["--exact", "disk::on_a_small_disk"])
+        .args(["--ignored", "--nocapture"])
         .env(DISK, disk.path())
         .output();
-    match child {
-        Ok(output) if output.status.success() => {}
-        Ok(output)
-            if output.status.code() == Some(77) || !output.stdout.starts_with(b"\nrunning") =>
-        {
-            skip(&format!(
-                "no disk of its own: {}",
-                String::from_utf8_lossy(&output.stderr)
-            ));
-        }
-        Ok(output) => panic!(
-            "{}\n{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        ),
-        Err(error) => skip(&format!("no disk of its own: unshare: {error}")),
+    let output = match child {
+        Ok(output) => output,
+        Err(error) => return skip(&format!("no disk of its own: unshare: {error}")),
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(NO_DISK) || !said.contains("running 1 test") {
+        return skip(&format!("no disk of its own: {errors}"));
     }
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}\n{errors}"
+    );
 }
 
 #[tokio::test]
@@ -74,6 +75,7 @@ async fn on_a_small_disk() {
             "no_space",
         )
         .await;
+    drop(admin);
     let mut admin = logged_in_again(server.local_addr(), "admin").await;
 
     // There was room when it was asked for, and none when the bytes came.
@@ -102,7 +104,58 @@ async fn on_a_small_disk() {
     std::fs::remove_file(disk.join("more")).unwrap();
     admin.uploaded("late.mp4", &bytes, true).await;
     assert_eq!(Movie::select().count(&server.app().db).await.unwrap(), 2);
+    // A server that stops leaves those who are still connected time to read.
+    drop((admin, ann));
     server.shutdown().await;
+
+    rows_on_a_full_disk(&disk).await;
+}
+
+/// The same for the rows, with SQLite's file on the disk that is full.
+async fn rows_on_a_full_disk(disk: &Path) {
+    std::fs::remove_dir_all(disk.join("data")).unwrap();
+    let mut config = config();
+    config.data = disk.join("data");
+    let server = movie::server::serve(config).await.unwrap();
+    let mut ann = logged_in(server.local_addr(), "ann", UserType::User).await;
+    std::fs::write(disk.join("filler"), vec![0; 2 << 20]).unwrap_err();
+    let mut client = Client::connect(server.local_addr()).await;
+    let mut stored = vec!["ann".to_owned()];
+    let refused = loop {
+        let name = format!("user{}", stored.len());
+        let account =
+            json!({"type": "register", "name": name, "password": "p", "user_type": "user"});
+        let reply = client.call(account).await;
+        if reply["flag"] == false {
+            break reply;
+        }
+        // What is left of the journal is used up first.
+        stored.push(name);
+        assert!(stored.len() < 1_000);
+    };
+    assert_eq!(refused["code"], "internal", "{refused}");
+    ann.refused(json!({"type": "check_notice"}), "no_notices")
+        .await;
+    std::fs::remove_file(disk.join("filler")).unwrap();
+    client.register("late", UserType::User).await;
+    drop((client, ann));
+    server.shutdown().await;
+
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(disk.join("data/movie.db"));
+    let mut rows = sqlx::SqliteConnection::connect_with(&file).await.unwrap();
+    let check: Result<Vec<String>, _> = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_all(&mut rows)
+        .await;
+    assert_eq!(check.unwrap(), ["ok".to_owned()]);
+    let names: Result<Vec<String>, _> = sqlx::query_scalar("SELECT name FROM user ORDER BY id")
+        .fetch_all(&mut rows)
+        .await;
+    stored.push("late".to_owned());
+    assert_eq!(
+        names.unwrap(),
+        stored,
+        "what was acknowledged is there, and nothing else"
+    );
 }
 
 async fn logged_in(addr: std::net::SocketAddr, name: &str, user_type: UserType) -> Client {
