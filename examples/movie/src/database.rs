@@ -65,7 +65,7 @@ pub async fn open_file(path: &Path) -> Result<DbPool, DatabaseError> {
 /// MySQL, whose definitions cannot be undone, a migration that broke off is named from then on.
 pub async fn open_url(url: &str) -> Result<DbPool, DatabaseError> {
     let db = DbPool::connect(url).await?;
-    match (&db).dialect() {
+    match db.dialect() {
         Dialect::Postgres => {
             let mut connection = PgConnection::connect(url)
                 .await
