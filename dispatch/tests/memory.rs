@@ -50,7 +50,11 @@ fn a_megabyte_of_elements_costs_at_most_four_times_its_bytes() {
         .build()
         .expect("a runtime");
     let local = App::from(Dispatcher::new(()).allow(Anyone, |group| group.on(list))).connect();
-    for (key, element, answer) in [("ignored", "[],", "0"), ("items", "7,", "524289")] {
+    for (key, element, answer) in [
+        ("ignored", "[],", "0"),
+        ("ignored", "NaN,", "0"),
+        ("items", "7,", "524289"),
+    ] {
         let many = element.repeat((1 << 20) / element.len());
         let last = element.trim_end_matches(',');
         let message = format!(r#"{{"type": "list", "{key}": [{many}{last}]}}"#);

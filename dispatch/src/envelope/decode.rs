@@ -1,7 +1,6 @@
 //! The typed decode: a message into its own struct, or a refusal that names the field.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use serde::de::{self, DeserializeOwned, Visitor};
 
@@ -35,54 +34,42 @@ pub(crate) fn decode<T: DeserializeOwned>(
     fields: Fields,
 ) -> Result<T, Rejection> {
     let text = envelope.text;
-    if envelope.forbidden.is_empty() {
+    if !envelope.has_forbidden {
         return serde_json::from_str(text).map_err(|error| explain(text, &error));
     }
-    let text = without_forbidden(text, &envelope.forbidden, fields)?;
+    let text = without_forbidden(text, fields)?;
     serde_json::from_str(&text).map_err(|error| explain(&text, &error))
 }
 
-/// A text of the same length in which forbidden values of unknown keys are harmless ones.
+/// A text of the same length in which forbidden values of unknown keys are harmless ones. One more
+/// scan, however many there are.
 #[cold]
-fn without_forbidden(
-    text: &str,
-    forbidden: &[Range<usize>],
-    fields: Fields,
-) -> Result<String, Rejection> {
-    let mut key_at = String::new();
-    for span in forbidden {
-        key_at.clear();
-        if let Some(key) = key_at_offset(text, span.start) {
-            key_at.push_str(&key);
+fn without_forbidden(text: &str, fields: Fields) -> Result<String, Rejection> {
+    let mut refused = None;
+    let mut scanner = Scanner::mending(text);
+    scanner.members(|key, _, forbidden| {
+        if let Some(span) = forbidden
+            && fields.know(&key)
+        {
+            refused.get_or_insert((key, span));
         }
-        if fields.know(&key_at) {
-            let what = if text[span.clone()].starts_with('\\') {
-                "half of a surrogate pair"
-            } else {
-                "a number that JSON does not have"
-            };
-            let text = format!("`{key_at}` holds {what}");
-            return Err(Rejection::ours(code::BAD_MESSAGE, text).naming(&key_at));
-        }
-    }
-    let mut bytes = text.as_bytes().to_vec();
-    for span in forbidden {
-        let is_number = bytes[span.start] != b'\\';
-        let (first, rest) = if is_number {
-            (b'0', b' ')
+    })?;
+    if let Some((key, span)) = refused {
+        let what = if text[span].starts_with('\\') {
+            "half of a surrogate pair"
         } else {
-            (b'?', b'?')
+            "a number that JSON does not have"
         };
-        bytes[span.clone()].fill(rest);
-        bytes[span.start] = first;
+        let text = format!("`{key}` holds {what}");
+        return Err(Rejection::ours(code::BAD_MESSAGE, text).naming(&key));
     }
-    Ok(String::from_utf8(bytes).expect("ASCII was replaced by ASCII"))
+    Ok(scanner.into_mended().expect("this scanner mends"))
 }
 
 /// The key of the outermost object whose value begins last before an offset.
 fn key_at_offset(text: &str, offset: usize) -> Option<Cow<'_, str>> {
     let mut found = None;
-    let _ = Scanner::new(text).members(|key, value| {
+    let _ = Scanner::new(text).members(|key, value, _| {
         if value.start <= offset {
             found = Some(key);
         }

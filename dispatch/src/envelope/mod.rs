@@ -36,8 +36,8 @@ pub(crate) struct Envelope<'a> {
     sizes: Vec<(&'static str, Range<usize>)>,
     /// The first key of the envelope that stands there twice.
     pub(crate) repeated: Option<&'static str>,
-    /// Where a value stands that JSON forbids.
-    forbidden: Vec<Range<usize>>,
+    /// Whether there is a value that JSON forbids.
+    has_forbidden: bool,
 }
 
 impl<'a> Envelope<'a> {
@@ -55,11 +55,11 @@ impl<'a> Envelope<'a> {
             session: None,
             sizes: Vec::new(),
             repeated: None,
-            forbidden: Vec::new(),
+            has_forbidden: false,
         };
         let (mut seen_type, mut seen_session) = (false, false);
         let mut scanner = Scanner::new(text);
-        scanner.members(|key, value| {
+        scanner.members(|key, value, _| {
             let first = match &*key {
                 TYPE => {
                     envelope.message_type = string(text, value);
@@ -72,7 +72,9 @@ impl<'a> Envelope<'a> {
                 key => match size_keys.iter().find(|size| **size == key) {
                     Some(size) => {
                         let first = envelope.size_span(size).is_none();
-                        envelope.sizes.push((size, value));
+                        if first {
+                            envelope.sizes.push((size, value));
+                        }
                         first
                     }
                     None => return,
@@ -88,7 +90,7 @@ impl<'a> Envelope<'a> {
                 envelope.repeated.get_or_insert(repeated);
             }
         })?;
-        envelope.forbidden = scanner.into_forbidden();
+        envelope.has_forbidden = scanner.has_forbidden();
         Ok(envelope)
     }
 

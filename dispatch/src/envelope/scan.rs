@@ -12,7 +12,12 @@ pub(super) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
-    forbidden: Vec<Range<usize>>,
+    /// Where the first value stands that JSON forbids, within the member that is walked over.
+    forbidden: Option<Range<usize>>,
+    /// Whether there was one anywhere. All of them are never held: a message may be full of them.
+    has_forbidden: bool,
+    /// A copy of the text in which they become harmless ones, where that was asked for.
+    mended: Option<Vec<u8>>,
 }
 
 impl<'a> Scanner<'a> {
@@ -21,16 +26,33 @@ impl<'a> Scanner<'a> {
             text,
             bytes: text.as_bytes(),
             at: 0,
-            forbidden: Vec::new(),
+            forbidden: None,
+            has_forbidden: false,
+            mended: None,
         }
     }
 
-    /// Where values stand that JSON forbids.
-    pub(super) fn into_forbidden(self) -> Vec<Range<usize>> {
-        self.forbidden
+    /// A scanner that also writes a text of the same length without what JSON forbids.
+    pub(super) fn mending(text: &'a str) -> Self {
+        Self {
+            mended: Some(text.into()),
+            ..Self::new(text)
+        }
     }
 
-    /// Calls `member` with each key of the outermost object and where its value stands.
+    /// Whether a value was passed that JSON forbids.
+    pub(super) fn has_forbidden(&self) -> bool {
+        self.has_forbidden
+    }
+
+    /// The text without what JSON forbids, of a scanner that mends.
+    pub(super) fn into_mended(self) -> Option<String> {
+        let mended = self.mended?;
+        Some(String::from_utf8(mended).expect("ASCII was replaced by ASCII"))
+    }
+
+    /// Calls `member` with each key of the outermost object, where its value stands, and where in
+    /// that value the first thing stands that JSON forbids.
     ///
     /// # Errors
     ///
@@ -38,7 +60,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn members(
         &mut self,
-        mut member: impl FnMut(Cow<'a, str>, Range<usize>),
+        mut member: impl FnMut(Cow<'a, str>, Range<usize>, Option<Range<usize>>),
     ) -> Result<(), Rejection> {
         self.expect(b'{')?;
         if self.next_is(b'}') {
@@ -46,9 +68,11 @@ impl<'a> Scanner<'a> {
         }
         loop {
             let key = self.key()?;
+            // A key with half of a surrogate pair in it is no key of ours, and no fault of theirs.
+            self.forbidden = None;
             let start = self.at;
             self.value()?;
-            member(key, start..self.at);
+            member(key, start..self.at, self.forbidden.take());
             self.space();
             match self.take()? {
                 b',' => {}
@@ -205,9 +229,9 @@ impl<'a> Scanner<'a> {
                     }
                     self.at = after;
                 }
-                self.forbidden.push(start..after);
+                self.forbid(start..after);
             }
-            0xdc00..=0xdfff => self.forbidden.push(start..self.at),
+            0xdc00..=0xdfff => self.forbid(start..self.at),
             _ => {}
         }
         Ok(())
@@ -262,8 +286,23 @@ impl<'a> Scanner<'a> {
     fn forbidden(&mut self, word: &str, signs: usize) -> Result<(), Rejection> {
         let start = self.at - signs;
         self.literal(word)?;
-        self.forbidden.push(start..self.at);
+        self.forbid(start..self.at);
         Ok(())
+    }
+
+    /// Notes what JSON forbids: a number that it does not have, or half of a surrogate pair.
+    #[cold]
+    fn forbid(&mut self, span: Range<usize>) {
+        if let Some(mended) = &mut self.mended {
+            let (first, rest) = match mended[span.start] {
+                b'\\' => (b'?', b'?'),
+                _ => (b'0', b' '),
+            };
+            mended[span.clone()].fill(rest);
+            mended[span.start] = first;
+        }
+        self.has_forbidden = true;
+        self.forbidden.get_or_insert(span);
     }
 
     #[inline]

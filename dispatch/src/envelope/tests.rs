@@ -187,6 +187,27 @@ fn what_json_forbids_passes_in_unknown_keys_only() {
 }
 
 #[test]
+fn half_a_surrogate_in_a_key_is_no_fault_of_the_field_before_it() {
+    let movie = decode_movie(r#"{"type":"x","name":"film","\ud800":1}"#).expect("decodes");
+    assert_eq!(movie.name, "film");
+    let text = refused(r#"{"type":"x","\ud800":1,"name":"\ud800"}"#);
+    assert_eq!(text, "`name` holds half of a surrogate pair");
+}
+
+#[test]
+fn a_megabyte_of_what_json_forbids_costs_two_scans() {
+    let many = "NaN,".repeat(1 << 18);
+    let message = format!(r#"{{"type":"x","odd":[{many}NaN],"name":"film"}}"#);
+    let start = std::time::Instant::now();
+    assert_eq!(decode_movie(&message).expect("decodes").name, "film");
+    let message = format!(r#"{{"type":"x","odd":[{many}NaN],"name":NaN}}"#);
+    assert!(refused(&message).starts_with("`name` holds a number"));
+    // One scan takes milliseconds; one scan for each of them took minutes.
+    let took = start.elapsed();
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
 fn the_decode_names_the_field() {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
