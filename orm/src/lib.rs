@@ -1,4 +1,27 @@
-//! Front door: rows as plain structs over any sqlx pool.
+//! Front door: one model from declaration to update.
+//!
+// The page's example runs on SQLite.
+#![cfg_attr(feature = "sqlite", doc = include_str!("../README.md"))]
+//!
+//! # Where to look
+//!
+//! | to | see |
+//! | --- | --- |
+//! | declare a model, and its attributes | [`derive@Model`], [`derive@Field`] |
+//! | read and write | [`ModelExt`], [`Select`], [`sql`] |
+//! | compare columns | [`Column`] |
+//! | do all or nothing | [`transaction`], [`try_transaction`], [`begin`] |
+//! | write a function, or a wrapper, for any database | [`Executor`] |
+//! | open a database | [`DbPool`], `sqlite` |
+//! | know what went wrong | [`Error`] |
+//!
+//! # Cancelling
+//!
+//! Every future here may be dropped at any await. A pool's connection never comes back inside a transaction, nor, on
+//! MySQL, with an answer still owed to a statement that was dropped: it is rolled back or closed first. A transaction
+//! in which a write or a nested transaction was dropped half way cannot be committed ([`Error::Poisoned`]). Only on a
+//! connection that sqlx itself made and owns (not out of a pool) is there nothing to guard it: on MySQL, do not use one
+//! again after dropping a statement on it.
 
 mod codec;
 mod dialect;
