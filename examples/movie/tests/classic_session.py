@@ -4,6 +4,8 @@
     movie server --listen 127.0.0.1:7878 --data DIR --admin-registration open --wait 30s
     classic_session.py 127.0.0.1:7878 [--wait SECONDS] [SCENE ...]
 
+The server's folder must be fresh for the scene `session`, which comes first.
+
 Standard library only, and nothing shared with the Rust code: what it knows of the wire is the
 `struct` and `json` that clients in the field use. Each reply is read with one recv(4) and one
 recv(n), as they do. Replies are compared as JSON; keys beyond the expected ones are allowed.

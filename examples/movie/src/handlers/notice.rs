@@ -26,7 +26,9 @@ pub(super) async fn publish(
     let title = request.title.chars().count();
     let title_fits = (1..=MAX_TITLE_CHARS).contains(&title);
     let content_fits = (1..=MAX_CONTENT_BYTES).contains(&request.content.len());
-    let visible = |c: char| !names::is_hidden(c) || matches!(c, '\n' | '\r' | '\t');
+    // Line breaks, and the joiners that emoji and many scripts need, do no harm.
+    let harmless = |c: char| matches!(c, '\n' | '\r' | '\t' | '\u{200c}' | '\u{200d}');
+    let visible = |c: char| harmless(c) || !names::is_hidden(c);
     let tame = request
         .title
         .chars()

@@ -333,6 +333,8 @@ async fn nobody_gets_a_free_movie_before_the_wait_is_over() {
     config.limits.handler_time = Duration::from_secs(1);
     config.limits.wire.idle_time = Duration::from_secs(1);
     config.limits.wire.header_time = Duration::from_secs(1);
+    config.limits.wire.body_rate_window = Duration::from_secs(1);
+    config.limits.wire.write_time = Duration::from_secs(1);
     let fixture = Fixture::new(Database::fresh(Kind::Sqlite).await.unwrap(), config).await;
     let bytes = some_bytes(100_000);
     let id = fixture
@@ -435,7 +437,7 @@ async fn lists_run_from_the_newest_and_fit() {
             .await;
     }
     admin
-        .done(json!({"type": "put_notice", "title": "lines", "content": "one\r\n\ttwo"}))
+        .done(json!({"type": "put_notice", "title": "lines", "content": "one\r\n\ttwo 👨\u{200d}👩\u{200d}👧"}))
         .await;
 }
 
