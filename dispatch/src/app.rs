@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use packetboat_framing::Chunk;
@@ -30,7 +31,7 @@ pub struct App {
 /// An application whose types have been forgotten.
 pub(crate) trait Answering: Send + Sync {
     fn connect(&self, peer: Peer) -> Caller;
-    fn begin(&self, caller: &Caller, message: &[u8], max_attachment: u64) -> Begun;
+    fn begin(&self, caller: &Caller, message: &[u8], at: Instant, max_attachment: u64) -> Begun;
     fn refuse(&self, rejection: &Rejection) -> crate::middleware::Response;
 }
 
@@ -79,7 +80,7 @@ impl<W: Shape> Answering for Complete<W> {
         Caller { peer, sessions }
     }
 
-    fn begin(&self, caller: &Caller, message: &[u8], max_attachment: u64) -> Begun {
+    fn begin(&self, caller: &Caller, message: &[u8], at: Instant, max_attachment: u64) -> Begun {
         let envelope = match Envelope::scan(message, &self.table.size_keys) {
             Ok(envelope) => envelope,
             Err(rejection) => return self.answer(&rejection, true),
@@ -100,7 +101,7 @@ impl<W: Shape> Answering for Complete<W> {
         };
 
         let route = endpoint.route();
-        let mut call = Call::new(route.message_type, caller.peer.clone());
+        let mut call = Call::received_at(route.message_type, caller.peer.clone(), at);
         if let Some(token) = envelope.session.as_deref() {
             call = call.with_session_token(token);
         }
@@ -196,7 +197,7 @@ pub struct Local {
 #[derive(Debug)]
 pub struct Answer {
     message: Vec<u8>,
-    file: Option<File>,
+    file: Option<Box<File>>,
 }
 
 impl Local {
@@ -207,7 +208,10 @@ impl Local {
 
     /// Runs a request whose message these bytes follow. They may be fewer than the message says.
     pub async fn request_with(&self, message: &[u8], attachment: impl Into<Bytes>) -> Answer {
-        let begun = self.app.inner.begin(&self.caller, message, u64::MAX);
+        let begun = self
+            .app
+            .inner
+            .begin(&self.caller, message, Instant::now(), u64::MAX);
         let attachment = attachment.into();
         let feeding = async {
             let Some((len, feed)) = begun.upload else {
@@ -260,6 +264,6 @@ impl Answer {
     /// What follows the reply. It has not been sent, so nothing of its terms has happened.
     #[must_use]
     pub fn file(&self) -> Option<&File> {
-        self.file.as_ref()
+        self.file.as_deref()
     }
 }

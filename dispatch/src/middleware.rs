@@ -13,7 +13,8 @@ use crate::request::Call;
 /// What a handler has answered: its reply as it will stand on the wire, and the file after it.
 pub struct Response {
     pub(crate) message: Vec<u8>,
-    pub(crate) file: Option<File>,
+    // Boxed: most replies have none, and every one is moved about.
+    pub(crate) file: Option<Box<File>>,
     /// The code of the rejection that this is; `None` for a value.
     pub(crate) refused: Option<Box<str>>,
 }
@@ -28,7 +29,7 @@ impl Response {
     /// Bytes that follow the reply; `None` when nothing does.
     #[must_use]
     pub fn file_len(&self) -> Option<u64> {
-        self.file.as_ref().map(File::len)
+        self.file.as_ref().map(|file| file.len())
     }
 }
 

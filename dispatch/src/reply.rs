@@ -7,7 +7,8 @@ use crate::rejection::Rejection;
 #[derive(Debug)]
 pub struct Reply<V> {
     pub(crate) value: V,
-    pub(crate) file: Option<File>,
+    // Boxed: most replies have none, and every one is moved about.
+    pub(crate) file: Option<Box<File>>,
 }
 
 impl<V> Reply<V> {
@@ -20,7 +21,7 @@ impl<V> Reply<V> {
     /// With a file after it.
     #[must_use]
     pub fn with_file(mut self, file: impl Into<Option<File>>) -> Self {
-        self.file = file.into();
+        self.file = file.into().map(Box::new);
         self
     }
 }

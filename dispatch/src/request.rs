@@ -29,12 +29,17 @@ impl Call {
     /// A request of this type, received now; for tests of guards and extractors, too.
     #[must_use]
     pub fn new(message_type: &'static str, peer: Peer) -> Self {
+        Self::received_at(message_type, peer, Instant::now())
+    }
+
+    /// A request that was received at this instant.
+    pub(crate) fn received_at(message_type: &'static str, peer: Peer, received: Instant) -> Self {
         Self {
             message_type,
             peer,
             token: None,
             attachment_len: None,
-            received: Instant::now(),
+            received,
             sessions: None,
             upload: None,
             extensions: Extensions::new(),

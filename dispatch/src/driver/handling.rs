@@ -40,11 +40,13 @@ pub(crate) enum State {
 /// Begins a request: decodes its message and polls its handler once, in place. What answers at
 /// once costs no task and no timer.
 pub(crate) fn begin(shared: &Shared, caller: &Caller, message: &[u8]) -> Running {
+    let since = Instant::now();
     let max = shared.limits.wire.max_attachment_bytes;
     let app = &shared.app;
     // A message's own `Deserialize` may panic, too.
     let begun = catch_unwind(AssertUnwindSafe(|| {
-        app.answering().begin(caller, message, max)
+        app.answering()
+            .begin(caller, message, since.into_std(), max)
     }));
     let Ok(Begun {
         message_type,
@@ -62,7 +64,6 @@ pub(crate) fn begin(shared: &Shared, caller: &Caller, message: &[u8]) -> Running
         };
     };
     let span = tracing::info_span!("request", message_type);
-    let since = Instant::now();
     let entered = span.enter();
     let first = poll_caught(&mut handling, app, &mut Context::from_waker(Waker::noop()));
     drop(entered);

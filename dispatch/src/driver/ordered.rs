@@ -2,10 +2,13 @@
 
 use std::future::pending;
 use std::io;
+use std::pin::Pin;
 
+use futures_core::future::BoxFuture;
 use packetboat_framing::{Error, Event, Header, Phase, Reader, Writer, linger};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::app::Caller;
 use crate::driver::Shared;
@@ -32,6 +35,17 @@ pub(crate) struct Ordered<'a, R, W, H> {
     caller: Caller,
     pub(super) inbox: Inbox<R, H>,
     pub(super) outbox: Outbox<W, H>,
+    /// Looked at before each request; a look is one atomic load.
+    stopping: watch::Receiver<bool>,
+    clocks: Clocks,
+}
+
+/// What ends a connection between two requests. Both are made once and stay registered: to set up
+/// a timer and a listener for each wait would cost as much as answering a small request.
+struct Clocks {
+    stop: BoxFuture<'static, ()>,
+    /// Armed at or before the time that is meant, and set anew when it turns out to be early.
+    idle: Pin<Box<Sleep>>,
 }
 
 /// The way in.
@@ -69,15 +83,25 @@ where
     ) -> Self {
         let reader = reader.with_budget(shared.budget.clone());
         let writer = writer.with_budget(shared.budget.clone());
-        let inbox = Inbox {
+        let mut inbox = Inbox {
             reader,
             ended: false,
+        };
+        inbox.reader.set_idle_counts(false);
+        let stopping = shared.stopping.clone();
+        let mut stop = stopping.clone();
+        let clocks = Clocks {
+            // An error means that the server is gone, which is a stop, too.
+            stop: Box::pin(async move { drop(stop.changed().await) }),
+            idle: Box::pin(sleep(shared.limits.wire.idle_time)),
         };
         Self {
             shared,
             caller,
             inbox,
             outbox: Outbox::new(writer),
+            stopping,
+            clocks,
         }
     }
 
@@ -122,10 +146,12 @@ where
 
     /// Input has run dry: flushes, and reads.
     async fn more(&mut self) -> Result<Flow, Error> {
-        let mut stopping = self.shared.stopping.clone();
+        let idle_time = self.shared.limits.wire.idle_time;
+        let since = Instant::now();
         loop {
+            // A request that has begun to arrive is still answered.
             let is_between = self.inbox.reader.phase() == Phase::Idle && !self.outbox.has_work();
-            if is_between && *stopping.borrow_and_update() {
+            if is_between && self.is_stopping() {
                 return Ok(Flow::Close(Disconnect::Stopped));
             }
             if self.inbox.ended {
@@ -141,14 +167,23 @@ where
                     self.inbox.ended = read? == 0;
                     return Ok(Flow::On);
                 }
-                // Only between two requests: one that has begun to arrive is still answered.
-                changed = stopping.changed(), if is_between => {
-                    if changed.is_err() {
-                        return Ok(Flow::Close(Disconnect::Stopped));
+                () = &mut self.clocks.stop, if is_between => {
+                    return Ok(Flow::Close(Disconnect::Stopped));
+                }
+                () = self.clocks.idle.as_mut(), if is_between => {
+                    let until = since + idle_time;
+                    if Instant::now() >= until {
+                        return Err(Error::IdleTimeout { after: idle_time });
                     }
+                    self.clocks.idle.as_mut().reset(until);
                 }
             }
         }
+    }
+
+    fn is_stopping(&self) -> bool {
+        // It changes once, from false to true.
+        !matches!(self.stopping.has_changed(), Ok(false))
     }
 
     /// Sees a request to its end: its handler, its upload, its reply and its file.
@@ -194,9 +229,9 @@ where
             }
         }
         if let Some(file) = file {
-            self.send(file).await?;
+            self.send(*file).await?;
         }
-        if *self.shared.stopping.borrow() {
+        if self.is_stopping() {
             return Ok(Flow::Close(Disconnect::Stopped));
         }
         Ok(Flow::On)

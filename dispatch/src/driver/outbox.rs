@@ -24,9 +24,13 @@ impl<W: AsyncWrite + Unpin + 'static, H: Header> Outbox<W, H> {
 
     /// Queues a reply and gives back the file that has to follow it. A reply that the wire cannot
     /// carry is answered by one that it can.
-    pub(crate) fn push(&mut self, app: &App, response: Response) -> Result<Option<File>, Error> {
+    pub(crate) fn push(
+        &mut self,
+        app: &App,
+        response: Response,
+    ) -> Result<Option<Box<File>>, Error> {
         let Response { message, file, .. } = response;
-        let len = file.as_ref().map_or(0, File::len);
+        let len = file.as_ref().map_or(0, |file| file.len());
         let queued = self.writer.encode(&message, len);
         scratch::give(message);
         let Err(error) = queued else { return Ok(file) };
