@@ -275,3 +275,51 @@ async fn stream_reads_all_rows_in_order() {
     }
     assert_eq!(expected, 1234);
 }
+
+/// The crate under another name, as an application may have it, and names that are keywords.
+mod renamed {
+    use packetboat_orm as orm;
+
+    #[derive(Clone, Copy, Debug, orm::Field, PartialEq)]
+    #[model(crate = orm)]
+    pub(super) enum Kind {
+        #[model(rename = "k")]
+        Key,
+    }
+
+    #[derive(Clone, Debug, orm::Model, PartialEq)]
+    #[model(crate = orm, table = "types")]
+    pub(super) struct Type {
+        pub(super) id: i64,
+        pub(super) r#for: Kind,
+    }
+}
+
+#[tokio::test]
+async fn crate_may_have_another_name_and_fields_those_of_keywords() {
+    use renamed::{Kind, Type, r#type};
+
+    let (_folder, db) = open().await;
+    Type::create_table(&db).await.unwrap();
+    Type {
+        id: 0,
+        r#for: Kind::Key,
+    }
+    .insert(&db)
+    .await
+    .unwrap();
+    let found = Type::select()
+        .filter(r#type::r#for.eq(Kind::Key))
+        .one(&db)
+        .await
+        .unwrap();
+    assert_eq!(found.id, 1);
+    assert_eq!(
+        sql("SELECT \"for\" FROM types")
+            .one::<(String,)>(&db)
+            .await
+            .unwrap()
+            .0,
+        "k"
+    );
+}

@@ -95,7 +95,6 @@ impl OfStruct {
 pub(crate) struct OfField {
     pub(crate) key: bool,
     pub(crate) unique: bool,
-    pub(crate) text: bool,
     pub(crate) column: Option<String>,
     pub(crate) default: Option<Default>,
     pub(crate) size: Option<LitInt>,
@@ -116,8 +115,6 @@ impl OfField {
                 this.key = true;
             } else if meta.path.is_ident("unique") {
                 this.unique = true;
-            } else if meta.path.is_ident("text") {
-                this.text = true;
             } else if meta.path.is_ident("column") {
                 this.column = Some(name(meta)?);
             } else if meta.path.is_ident("default") {
@@ -127,9 +124,9 @@ impl OfField {
             } else if meta.path.is_ident("scale") {
                 this.scale = Some(number(meta, 0, 18)?);
             } else {
-                return Err(meta.error(
-                    "expected `key`, `unique`, `text`, `column`, `default`, `size` or `scale`",
-                ));
+                return Err(
+                    meta.error("expected `key`, `unique`, `column`, `default`, `size` or `scale`")
+                );
             }
             Ok(())
         })?;

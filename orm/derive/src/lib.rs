@@ -27,7 +27,6 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[model(unique)]`: differs between any two rows.
 /// - `#[model(default = 0)]`: the column's DEFAULT, a literal, or `now`, for rows that others insert without it.
 /// - `#[model(size = 64)]`: the longest text (in characters) or bytes. Keys and unique columns have 255 by default.
-/// - `#[model(text)]`: no size, which is the default of a text that is neither key nor unique.
 /// - `#[model(scale = 2)]`: digits after the point of a `Decimal`.
 #[proc_macro_derive(Model, attributes(model))]
 pub fn derive_model(input: TokenStream) -> TokenStream {

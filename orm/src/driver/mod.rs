@@ -11,6 +11,7 @@ mod connection;
 mod lease;
 mod pool;
 mod refusal;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod run;
 mod tx;
 

@@ -6,6 +6,8 @@
     allow(unused_variables, clippy::needless_pass_by_value, clippy::unused_async)
 )]
 
+#[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+use std::convert::Infallible;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 use std::time::Duration;
 
@@ -41,6 +43,8 @@ enum Pools {
     Postgres(sqlx::PgPool),
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Pool),
+    #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+    None(Infallible),
 }
 
 /// A transaction of a [`DbPool`].
@@ -55,6 +59,14 @@ enum Txs {
     Postgres(Tx<sqlx::Postgres>),
     #[cfg(feature = "sqlite")]
     Sqlite(Tx<sqlx::Sqlite>),
+    #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+    None(Infallible),
+}
+
+/// What to do with a pool of no database, of which there is none.
+#[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+fn nothing<T>(never: impl std::borrow::Borrow<Infallible>) -> T {
+    match *never.borrow() {}
 }
 
 /// The same for whichever database it is.
@@ -68,7 +80,7 @@ macro_rules! each {
             #[cfg(feature = "sqlite")]
             $of::Sqlite($one) => $same,
             #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
-            _ => unreachable!("a value of a type that has none"),
+            $of::None(never) => nothing(never),
         }
     };
     ($of:ident($value:expr), $one:ident => wrap $same:expr) => {
@@ -80,7 +92,7 @@ macro_rules! each {
             #[cfg(feature = "sqlite")]
             $of::Sqlite($one) => $same.map(Txs::Sqlite),
             #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
-            _ => unreachable!("a value of a type that has none"),
+            $of::None(never) => nothing::<Result<Txs>>(never),
         }
     };
 }
@@ -88,7 +100,7 @@ macro_rules! each {
 impl DbPool {
     /// Opens the pool of `sqlite:PATH`, `postgres://..`, `postgresql://..`, `mysql://..` or `mariadb://..`.
     ///
-    /// SQLite gets the profile of [`sqlite::open`](crate::sqlite::open), the file being created where there is none.
+    /// SQLite gets the profile of `sqlite::open`, the file being created where there is none.
     /// The others have up to 10 connections, and wait 3 seconds for one; for other options make the pool with sqlx,
     /// and convert it with `DbPool::from`.
     ///
@@ -156,13 +168,13 @@ impl DbPool {
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(pool) => pool.begin_read().await.map(Txs::Sqlite).map(DbTx),
             #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
-            _ => unreachable!("a value of a type that has none"),
+            Pools::None(never) => nothing(never),
         }
     }
 
     /// Closes every connection, once each has come back.
     pub async fn close(&self) {
-        each!(Pools(&self.0), pool => pool.close().await);
+        let () = each!(Pools(&self.0), pool => pool.close().await);
     }
 }
 
