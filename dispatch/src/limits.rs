@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use packetboat_framing::Budget;
 
-/// Every limit of a server. Plain data, all on by default.
+/// Every limit of a server. Plain data, all on by default. A time of `Duration::MAX` is none.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,7 +19,8 @@ pub struct Limits {
     /// [`Limits::classic`](packetboat_framing::Limits::classic), idle for 30 minutes.
     pub wire: packetboat_framing::Limits,
 
-    /// Connections open at once. Default: 10,000; each costs a file descriptor and about 2 KiB.
+    /// Connections open at once. Default: 10,000; each costs a file descriptor and about 2 KiB. One
+    /// that closed counts on while its handler is at work.
     pub connections: usize,
 
     /// Connections open at once from one IP address. Default: 64; a classroom shares one address,

@@ -298,6 +298,68 @@ async fn a_flood_from_one_address_is_capped_and_logged_a_few_times() {
 }
 
 #[tokio::test]
+async fn handlers_of_peers_that_left_keep_their_places() {
+    let world = World::default();
+    let limits = Limits {
+        connections_per_ip: 4,
+        ..Limits::default()
+    };
+    let mut running = serve(&world, limits).await;
+    for _ in 0..4 {
+        let mut peer = connect(running.addr).await;
+        peer.send(r#"{"type": "gate"}"#).await;
+        sleep(Duration::from_millis(50)).await;
+        reset(peer);
+        running.ended.recv().await.expect("the reset is noticed");
+    }
+    // Else whoever asks for something slow, resets and comes again has any number of handlers at
+    // work.
+    let mut fifth = connect(running.addr).await;
+    let closed = timeout(Duration::from_secs(5), fifth.is_closed()).await;
+    assert_eq!(closed, Ok(true), "four handlers are at work");
+    for _ in 0..4 {
+        world.gate.notify_one();
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(world.effects(), 4);
+    assert!(connect(running.addr).await.is_alive().await);
+}
+
+#[tokio::test]
+async fn a_limit_of_time_without_end_is_none() {
+    let mut limits = Limits {
+        handler_time: Duration::MAX,
+        shutdown_time: Duration::MAX,
+        ..Limits::default()
+    };
+    limits.wire.idle_time = Duration::MAX;
+    limits.wire.header_time = Duration::MAX;
+    limits.wire.write_time = Duration::MAX;
+    limits.wire.drain_time = Duration::MAX;
+    limits.wire.body_rate_window = Duration::MAX;
+    let running = serve(&World::default(), limits).await;
+    let mut peer = connect(running.addr).await;
+    sleep(Duration::from_millis(20)).await;
+    let slow = peer.ask(r#"{"type": "slow", "ms": 20}"#).await;
+    assert_eq!(slow["text"], "slow");
+    let upload = common::frame(br#"{"type": "upload", "name": "x", "file_size": 3}"#);
+    let (begin, rest) = upload.split_at(9);
+    peer.send_raw(begin).await;
+    sleep(Duration::from_millis(20)).await;
+    peer.send_raw(rest).await;
+    sleep(Duration::from_millis(20)).await;
+    peer.send_raw(b"abc").await;
+    let answer = peer.reply().await.expect("an answer");
+    assert_eq!(answer["text"], "x has 3 bytes");
+    for _ in 0..100 {
+        peer.send(r#"{"type": "big", "len": 60000}"#).await;
+    }
+    for _ in 0..100 {
+        assert!(peer.reply().await.is_some());
+    }
+}
+
+#[tokio::test]
 async fn no_log_holds_a_password_a_token_or_a_message() {
     let log = Log::default();
     let _capture = log.capture();

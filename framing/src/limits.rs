@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Every limit on one connection. Plain data, all on by default.
+/// Every limit on one connection. Plain data, all on by default. A time of `Duration::MAX` is none.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The lowest rate of a body, over time spent waiting for the peer.
 
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
     pin::pin,
     task::Poll,
     time::Duration,
@@ -60,11 +60,12 @@ impl Meter {
                 since: Instant::now(),
                 meter: self,
             };
-            let end = waiting.since + waiting.meter.window.saturating_sub(waiting.meter.waited);
+            let left = waiting.meter.window.saturating_sub(waiting.meter.waited);
+            let end = waiting.since.checked_add(left);
             tokio::select! {
                 biased;
                 value = &mut future => return Ok(value),
-                () = sleep_until(end) => {}
+                () = until(end) => {}
             }
             drop(waiting);
             self.close_window()?;
@@ -86,6 +87,14 @@ impl Meter {
             });
         }
         Ok(())
+    }
+}
+
+/// Waits for an instant, or for ever: a limit that no clock reaches is none.
+pub(crate) async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
     }
 }
 

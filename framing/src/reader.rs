@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::{Future, pending, poll_fn},
+    future::{Future, poll_fn},
     mem::MaybeUninit,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, ReadBuf},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     header::Header,
     limits::Limits,
-    rate::Meter,
+    rate::{Meter, until},
 };
 
 /// A first read goes to the stack, so that a connection which waits holds no buffer.
@@ -198,13 +198,14 @@ impl<R: AsyncRead + Unpin, H: Header> Reader<R, H> {
                         error = Error::HeaderTimeout {
                             after: limits.header_time,
                         };
-                        Some(*begun.get_or_insert_with(Instant::now) + limits.header_time)
+                        let since = *begun.get_or_insert_with(Instant::now);
+                        since.checked_add(limits.header_time)
                     } else {
                         error = Error::IdleTimeout {
                             after: limits.idle_time,
                         };
                         let since = *idle.get_or_insert_with(Instant::now);
-                        idle_counts.then(|| since + limits.idle_time)
+                        since.checked_add(limits.idle_time).filter(|_| *idle_counts)
                     };
                     tokio::select! {
                         biased;
@@ -468,12 +469,4 @@ async fn read_into<R: AsyncRead + Unpin>(
     use bytes::BufMut;
     use tokio::io::AsyncReadExt;
     io.read_buf(&mut buffer.limit(max)).await
-}
-
-/// Waits for an instant, or for ever.
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => pending().await,
-    }
 }

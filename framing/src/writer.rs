@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     header::Header,
     limits::Limits,
-    rate::Meter,
+    rate::{Meter, until},
     sendfile::Socket,
     source::Source,
     transmit::Transmit,
@@ -384,7 +384,7 @@ async fn in_time<T>(
             tokio::select! {
                 biased;
                 result = future => result,
-                () = sleep_until(since + limits.write_time) => {
+                () = until(since.checked_add(limits.write_time)) => {
                     return Err(Error::WriteTimeout { after: limits.write_time });
                 }
             }

@@ -7,11 +7,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 use tracing::{Instrument, Span};
 
 use crate::app::{App, Begun, Caller};
-use crate::driver::Shared;
+use crate::driver::{Held, Shared};
 use crate::middleware::Response;
 use crate::rejection::{Rejection, code};
 use crate::route::Handling;
@@ -39,7 +39,7 @@ pub(crate) enum State {
 
 /// Begins a request: decodes its message and polls its handler once, in place. What answers at
 /// once costs no task and no timer.
-pub(crate) fn begin(shared: &Shared, caller: &Caller, message: &[u8]) -> Running {
+pub(crate) fn begin(shared: &Shared, caller: &Caller, held: &Held, message: &[u8]) -> Running {
     let since = Instant::now();
     let max = shared.limits.wire.max_attachment_bytes;
     let app = &shared.app;
@@ -71,7 +71,8 @@ pub(crate) fn begin(shared: &Shared, caller: &Caller, message: &[u8]) -> Running
         Poll::Ready(response) => State::Answered(response),
         Poll::Pending => {
             let waited = upload.as_ref().map(|(_, feed)| feed.waited());
-            State::Spawned(spawn(shared, handling, since, waited, span))
+            let timing = (since, waited);
+            State::Spawned(spawn(shared, handling, timing, held, span))
         }
     };
     Running {
@@ -85,13 +86,15 @@ pub(crate) fn begin(shared: &Shared, caller: &Caller, message: &[u8]) -> Running
 fn spawn(
     shared: &Shared,
     handling: Handling,
-    since: Instant,
-    waited: Option<Waited>,
+    (since, waited): (Instant, Option<Waited>),
+    held: &Held,
     span: Span,
 ) -> oneshot::Receiver<Response> {
     let (sender, receiver) = oneshot::channel();
     let (app, limit) = (shared.app.clone(), shared.limits.handler_time);
+    let held = held.clone();
     let run = async move {
+        let _held = held;
         let response = in_time(handling, &app, since, limit, waited).await;
         if let Err(unsent) = sender.send(response) {
             tracing::debug!(response = ?unsent, "the peer is gone, its answer is dropped");
@@ -111,12 +114,12 @@ async fn in_time(
     waited: Option<Waited>,
 ) -> Response {
     let mut run = std::future::poll_fn(|cx| poll_caught(&mut handling, app, cx));
-    let mut until = since + limit;
+    let mut left = limit.saturating_sub(since.elapsed());
     loop {
         tokio::select! {
             biased;
             response = &mut run => return response,
-            () = sleep_until(until) => {}
+            () = sleep(left) => {}
         }
         let not_its_own = waited.as_ref().map_or(Duration::ZERO, Waited::so_far);
         let own = since.elapsed().saturating_sub(not_its_own);
@@ -127,7 +130,7 @@ async fn in_time(
                 .answering()
                 .refuse(&Rejection::ours(code::TIMEOUT, text));
         }
-        until = Instant::now() + (limit - own).max(LOOK_AGAIN);
+        left = (limit - own).max(LOOK_AGAIN);
     }
 }
 

@@ -17,6 +17,10 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::limits::Limits;
 
+/// What a connection holds for as long as it is open or a handler of it is at work: its place on
+/// the server. Else a peer that asks, resets and comes again could have any number of them running.
+pub(crate) type Held = Option<Arc<dyn Send + Sync>>;
+
 /// What all connections of a server share.
 pub(crate) struct Shared {
     pub(crate) app: App,

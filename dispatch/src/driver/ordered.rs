@@ -11,9 +11,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::app::Caller;
-use crate::driver::Shared;
 use crate::driver::handling::{Running, State, begin, panicked};
 use crate::driver::outbox::Outbox;
+use crate::driver::{Held, Shared};
 use crate::error::Disconnect;
 use crate::middleware::Response;
 use crate::upload::Feed;
@@ -33,6 +33,7 @@ const READ_AHEAD: usize = 64 * 1024;
 pub(crate) struct Ordered<'a, R, W, H> {
     pub(super) shared: &'a Shared,
     caller: Caller,
+    pub(super) held: Held,
     pub(super) inbox: Inbox<R, H>,
     pub(super) outbox: Outbox<W, H>,
     /// Looked at before each request; a look is one atomic load.
@@ -78,6 +79,7 @@ where
     pub(crate) fn new(
         shared: &'a Shared,
         caller: Caller,
+        held: Held,
         reader: Reader<R, H>,
         writer: Writer<W, H>,
     ) -> Self {
@@ -98,6 +100,7 @@ where
         Self {
             shared,
             caller,
+            held,
             inbox,
             outbox: Outbox::new(writer),
             stopping,
@@ -129,7 +132,7 @@ where
             }
             match self.inbox.reader.decode()? {
                 Some(Event::Message { message, .. }) => {
-                    let running = begin(self.shared, &self.caller, message);
+                    let running = begin(self.shared, &self.caller, &self.held, message);
                     if let Flow::Close(disconnect) = self.answer(running).await? {
                         return Ok(disconnect);
                     }

@@ -35,7 +35,11 @@ where
             error => error,
         };
         if let Some(end) = terms.end() {
-            self.shared.tasks.spawn(end);
+            let held = self.held.clone();
+            self.shared.tasks.spawn(async move {
+                let _held = held;
+                end.await;
+            });
         }
         result
     }
@@ -52,7 +56,9 @@ where
         // On a task of its own: a transaction in it is not cut in half when the peer leaves.
         let (sender, mut started) = oneshot::channel();
         let limit = self.shared.limits.handler_time;
+        let held = self.held.clone();
         self.shared.tasks.spawn(async move {
+            let _held = held;
             let start = AssertUnwindSafe(on_start).catch_unwind();
             let started = match timeout(limit, start).await {
                 Ok(Ok(Ok(()))) => true,

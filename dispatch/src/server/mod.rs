@@ -25,7 +25,7 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::connection::Peer;
-use crate::driver::{Ordered, Shared, Tasks};
+use crate::driver::{Held, Ordered, Shared, Tasks};
 use crate::error::{Disconnect, Error};
 use crate::limits::Limits;
 use places::{Place, Places};
@@ -251,7 +251,7 @@ where
         tasks: Arc::clone(&tasks),
         stopping,
     };
-    let disconnect = serve_one(&shared, Peer::new(None), reader, writer).await;
+    let disconnect = serve_one(&shared, Peer::new(None), None, reader, writer).await;
     tokio::spawn(async move { tasks.join().await });
     disconnect
 }
@@ -259,6 +259,7 @@ where
 async fn serve_one<R, W>(
     shared: &Shared,
     peer: Peer,
+    held: Held,
     reader: Reader<R, Prefix>,
     writer: Writer<W, Prefix>,
 ) -> Disconnect
@@ -267,7 +268,9 @@ where
     W: AsyncWrite + Unpin + 'static,
 {
     let caller = shared.app.answering().connect(peer);
-    Ordered::new(shared, caller, reader, writer).run().await
+    Ordered::new(shared, caller, held, reader, writer)
+        .run()
+        .await
 }
 
 /// What the connections of a server have in common.
@@ -290,9 +293,8 @@ impl Room {
             hook(peer.clone()).await;
         }
         tracing::debug!("connected");
-        let serving = AssertUnwindSafe(self.serve(stream, peer.clone())).catch_unwind();
+        let serving = AssertUnwindSafe(self.serve(stream, peer.clone(), place)).catch_unwind();
         let disconnect = Arc::new(serving.await.unwrap_or(Disconnect::Panicked));
-        drop(place);
         match &*disconnect {
             Disconnect::Panicked => tracing::error!("disconnected: {disconnect}"),
             _ => tracing::debug!("disconnected: {disconnect}"),
@@ -302,7 +304,7 @@ impl Room {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, peer: Peer) -> Disconnect {
+    async fn serve(&self, stream: TcpStream, peer: Peer, place: Place) -> Disconnect {
         let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
         let kept = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
         let limits = &self.shared.limits.wire;
@@ -312,7 +314,7 @@ impl Room {
             Err(error) => return Disconnect::Failed(error.into()),
         };
         let (reader, writer) = connection.into_split();
-        serve_one(&self.shared, peer, reader, writer).await
+        serve_one(&self.shared, peer, Some(Arc::new(place)), reader, writer).await
     }
 }
 
