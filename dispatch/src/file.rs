@@ -120,7 +120,10 @@ impl File {
     where
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.terms.on_end = Some(Box::new(move |outcome| Box::pin(end(outcome))));
+        // Called within the future, which has a task of its own: if it panics, nobody else ends.
+        self.terms.on_end = Some(Box::new(move |outcome| {
+            Box::pin(async move { end(outcome).await })
+        }));
         self
     }
 

@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{World, connect};
-use packetboat_dispatch::{Disconnect, Limits, Outcome};
+use packetboat_dispatch::{
+    Anyone, App, Disconnect, Dispatcher, File, Limits, Message, Outcome, serve_stream,
+};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -161,4 +163,31 @@ async fn a_request_that_half_closes_gets_its_reply_and_its_file() {
     assert!(body == pattern(700_000), "other bytes");
     assert!(outcomes.recv().await.expect("the end").is_complete());
     assert!(matches!(serving.await, Ok(Disconnect::Closed)));
+}
+
+#[derive(Debug, serde::Deserialize, Message)]
+#[message(type = "bad_end", reply = ())]
+struct BadEnd {}
+
+#[tokio::test]
+async fn what_panics_at_the_end_of_a_file_ends_no_connection() {
+    async fn bad_end(_: BadEnd) -> ((), File) {
+        // The closure itself panics, and not the future that it would give.
+        #[expect(unreachable_code, reason = "it panics on purpose")]
+        let file = File::bytes("abc").on_end(|_| {
+            panic!("the end panics on purpose");
+            async {}
+        });
+        ((), file)
+    }
+    let app = Dispatcher::new(()).allow(Anyone, |group| group.on(bad_end));
+    let (ours, theirs) = tokio::io::duplex(1024);
+    let _serving = tokio::spawn(serve_stream(theirs, App::from(app), Limits::default()));
+    let mut peer = common::RawPeer { io: ours };
+    for _ in 0..2 {
+        assert_eq!(peer.ask(r#"{"type": "bad_end"}"#).await["flag"], true);
+        let mut body = [0; 3];
+        peer.io.read_exact(&mut body).await.expect("the file");
+        assert_eq!(&body, b"abc");
+    }
 }

@@ -287,3 +287,27 @@ async fn uploads_hold_back_a_peer_whose_handler_does_not_read() {
         "{taken} bytes were taken and nobody had asked for one"
     );
 }
+
+#[tokio::test]
+async fn the_server_reads_on_after_it_has_thrown_an_upload_away() {
+    let (mut peer, _serving) = connect(&World::default(), Limits::default());
+    // 300 KB of replies for a pipe of 256 KiB, the last of them to an upload that nobody reads.
+    for _ in 0..5 {
+        peer.send(r#"{"type": "big", "len": 60000}"#).await;
+    }
+    peer.send_raw(&upload(1000, r#", "refuse": true"#)).await;
+    peer.send_raw(&[0; 1000]).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // We send on, 40 KiB more than the pipe holds, before we read.
+    let echo = frame(format!(r#"{{"type": "echo", "text": "{}"}}"#, "x".repeat(986)).as_bytes());
+    let sending = async {
+        for _ in 0..296 {
+            peer.send_raw(&echo).await;
+        }
+    };
+    let sent = tokio::time::timeout(Duration::from_secs(2), sending).await;
+    assert!(sent.is_ok(), "the server waits for us, and we for it");
+    for _ in 0..302 {
+        assert!(peer.reply().await.is_some());
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use futures_core::future::BoxFuture;
 use packetboat_framing::{Error, Event, Header, Phase, Reader, Writer, linger};
@@ -114,7 +114,7 @@ where
             Ok(disconnect) => disconnect,
             Err(error) => Disconnect::Failed(error),
         };
-        let is_queued = self.outbox.writer().queued() > 0 && !disconnect.is_lost();
+        let is_queued = self.outbox.has_work() && !disconnect.is_lost();
         if is_queued || disconnect.answers_first() {
             // Unread bytes would turn the close into a reset, and a reset eats the answer.
             let lingering = linger(&mut self.inbox.reader, self.outbox.writer()).await;
@@ -300,12 +300,19 @@ where
         Ok(())
     }
 
-    /// Throws away what nobody read of an upload, within limits; the answer leaves meanwhile.
+    /// Throws away what nobody read of an upload, within limits; the answer leaves meanwhile. What
+    /// is left of it then is written as every other, while the next request is read.
     async fn settle(&mut self) -> Result<(), Error> {
-        let (settled, flushed) =
-            tokio::join!(self.inbox.reader.settle(), self.outbox.writer().flush());
-        flushed?;
-        settled
+        let mut settled = pin!(self.inbox.reader.settle());
+        loop {
+            tokio::select! {
+                biased;
+                settled = &mut settled => return settled,
+                written = self.outbox.writer().step(), if self.outbox.has_work() => {
+                    written?;
+                }
+            }
+        }
     }
 }
 

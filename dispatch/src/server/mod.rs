@@ -178,12 +178,12 @@ impl Server {
             let (stream, addr) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) if is_of_one_connection(&error) => continue,
-                Err(error) if is_shortage(&error) => {
+                Err(error) if is_broken(&error) => return Err(Error::Listen(error)),
+                Err(error) => {
                     quiet.warn("no connection accepted", &error);
                     sleep(ACCEPT_REST).await;
                     continue;
                 }
-                Err(error) => return Err(Error::Listen(error)),
             };
             match places.take(addr.ip()) {
                 Ok(place) => connections
@@ -219,6 +219,9 @@ impl fmt::Debug for Server {
 /// It ends when the peer closes, and gives the reason. Handlers that still run then go on by
 /// themselves until they are done.
 ///
+/// Each call is a server of one: [`Limits::attachment_buffers`] is its own, and how many there are
+/// is up to the caller.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use packetboat_dispatch::{App, Dispatcher, Limits, serve_stream};
@@ -233,7 +236,7 @@ impl fmt::Debug for Server {
 ///
 /// # Cancel safety
 ///
-/// Dropping the future closes the connection.
+/// Dropping the future closes the connection, and aborts its handler.
 pub async fn serve_stream<T>(stream: T, app: App, limits: Limits) -> Disconnect
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -336,8 +339,24 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Out of descriptors or of memory: it passes when something is given back.
-fn is_shortage(error: &io::Error) -> bool {
-    // ENFILE, EMFILE, ENOBUFS, ENOMEM: std has a kind only for the last.
-    matches!(error.raw_os_error(), Some(23 | 24 | 105 | 12))
+/// The listener itself is none, or none any more. Everything else passes: a shortage of
+/// descriptors or memory when something is given back, and accept(2) also reports what the network
+/// did to a connection that waited.
+fn is_broken(error: &io::Error) -> bool {
+    // EBADF, EFAULT, EINVAL, ENOTSOCK.
+    matches!(error.raw_os_error(), None | Some(9 | 14 | 22 | 88))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_broken_listener_ends_a_server() {
+        // ENETDOWN, EPROTO, EHOSTUNREACH, EPERM (a firewall), EMFILE, ENOBUFS.
+        for passes in [100, 71, 113, 1, 24, 105] {
+            assert!(!is_broken(&io::Error::from_raw_os_error(passes)));
+        }
+        assert!(is_broken(&io::Error::from_raw_os_error(9)));
+    }
 }
