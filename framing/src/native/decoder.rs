@@ -1,12 +1,12 @@
 //! Bytes in, frames out; touches no socket and knows no request.
 
-use std::{fmt, mem, ops::Range};
+use std::{fmt, mem};
 
 use crate::{
     error::{Error, Part},
     limits::Limits,
     native::{
-        Code, Digest, Extensions, FrameHeader,
+        Block, Code, Digest, Extensions, FrameHeader,
         buffer::Buffer,
         extensions,
         kind::{Flags, Kind},
@@ -22,7 +22,7 @@ pub enum Frame<'a> {
         /// Its header.
         header: FrameHeader,
         /// Its extension fields.
-        extensions: Extensions<'a>,
+        extensions: Block<'a>,
         /// What stands behind them.
         payload: &'a [u8],
     },
@@ -54,6 +54,10 @@ pub struct FrameDecoder {
     /// Bytes lent out by the last frame; they are consumed at the next call.
     lent: usize,
     state: State,
+    /// Of the frame that the stream stands in; of a data frame the length is that of its payload.
+    header: FrameHeader,
+    /// The value that the data frame carries.
+    group: Option<Digest>,
     logged_in: bool,
     max_message: usize,
     max_message_before_login: usize,
@@ -65,13 +69,11 @@ pub struct FrameDecoder {
 enum State {
     Header,
     /// A whole frame that has not all arrived.
-    Body(FrameHeader),
+    Body,
     /// The extension block of a data frame.
-    Block(FrameHeader),
+    Block,
     Data {
-        header: FrameHeader,
         left: usize,
-        group: Option<Digest>,
         /// Nobody has been told of this frame yet.
         fresh: bool,
     },
@@ -80,36 +82,23 @@ enum State {
     },
 }
 
-/// A frame by its place in the buffer, so that it can be looked at and then handed out.
-#[derive(Clone)]
-pub(super) enum Found {
-    Whole {
-        header: FrameHeader,
-        block: Range<usize>,
-        payload: Range<usize>,
-    },
-    Data {
-        header: FrameHeader,
-        /// How many bytes the frame has, the first time that it is told of.
-        first: Option<usize>,
-        bytes: Range<usize>,
-        left: usize,
-        group: Option<Digest>,
-    },
-    TooLarge {
-        header: FrameHeader,
-    },
+/// A frame without a borrow, so that it can be looked at and then handed out. Its bytes are what
+/// is [`lent`](FrameDecoder::lent) until the next call.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) header: FrameHeader,
+    pub(super) what: What,
 }
 
-impl Found {
-    /// Its header.
-    pub(super) fn header(&self) -> &FrameHeader {
-        match self {
-            Self::Whole { header, .. } | Self::Data { header, .. } | Self::TooLarge { header } => {
-                header
-            }
-        }
-    }
+/// Which part of a frame was found.
+#[derive(Clone, Copy)]
+pub(super) enum What {
+    /// All of it. The block ends there, and the payload begins.
+    Whole { block: usize },
+    /// Some of a data frame.
+    Data { first: bool, left: usize },
+    /// A message over the limit, whose bytes are skipped.
+    TooLarge,
 }
 
 impl FrameDecoder {
@@ -119,6 +108,8 @@ impl FrameDecoder {
             buffer: Buffer::default(),
             lent: 0,
             state: State::Header,
+            header: FrameHeader::control(Kind::Ping, 0, 0),
+            group: None,
             logged_in: false,
             max_message: limits.max_message_bytes,
             max_message_before_login: limits.max_message_bytes_before_login,
@@ -143,34 +134,14 @@ impl FrameDecoder {
     /// # Errors
     ///
     /// [`Error::Protocol`] for a frame that version 1 does not have.
+    #[inline]
     pub fn decode(&mut self) -> Result<Option<Frame<'_>>, Error> {
-        let Some(found) = self.next()? else {
-            return Ok(None);
-        };
-        Ok(Some(match found {
-            Found::Whole {
-                header,
-                ref block,
-                payload,
-            } => Frame::Whole {
-                header,
-                extensions: self.extensions(&header, block),
-                payload: self.slice(&payload),
-            },
-            Found::Data {
-                header,
-                bytes,
-                left,
-                group,
-                ..
-            } => Frame::Data {
-                header,
-                bytes: self.slice(&bytes),
-                left,
-                group,
-            },
-            Found::TooLarge { header } => Frame::TooLarge { header },
-        }))
+        // Built in its own branch, the usual frame stays in registers until it is handed out.
+        if let Some(found) = self.at_once() {
+            return Ok(Some(self.frame(&found)));
+        }
+        let found = self.later()?;
+        Ok(found.map(|found| self.frame(&found)))
     }
 
     /// The peer has logged in, or out: which of the two limits holds for the messages to come.
@@ -203,16 +174,12 @@ impl FrameDecoder {
     /// [`Error::Truncated`] unless it ended between two frames.
     pub fn finish(&self) -> Result<(), Error> {
         let received = self.buffered() as u64;
+        let len = u64::from(self.header.length);
         let (part, len, received) = match self.state {
             State::Header if received == 0 => return Ok(()),
             State::Header => (Part::Header, FrameHeader::BYTES as u64, received),
-            State::Body(header) | State::Block(header) => {
-                (Part::Message, u64::from(header.length), received)
-            }
-            State::Data { header, left, .. } => {
-                let len = u64::from(header.length);
-                (Part::Attachment, len, len - left as u64 + received)
-            }
+            State::Body | State::Block => (Part::Message, len, received),
+            State::Data { left, .. } => (Part::Attachment, len, len - left as u64 + received),
             State::Skipped { left } => (Part::Message, left as u64, received),
         };
         Err(Error::Truncated {
@@ -227,12 +194,10 @@ impl FrameDecoder {
     pub(super) fn direct(&self) -> Option<(u32, usize)> {
         match self.state {
             State::Data {
-                header,
-                left: left @ 1..,
-                // Who reads past the decoder would not be told that a group is complete.
-                group: None,
+                left,
                 fresh: false,
-            } if self.buffered() == 0 => Some((header.request, left)),
+                // Who reads past the decoder would not be told that a group is complete.
+            } if self.buffered() == 0 && self.group.is_none() => Some((self.header.request, left)),
             _ => None,
         }
     }
@@ -261,106 +226,101 @@ impl FrameDecoder {
         self.buffer.consume(n);
     }
 
-    /// The bytes at a place, until the next call.
-    pub(super) fn slice(&self, place: &Range<usize>) -> &[u8] {
-        &self.buffer.bytes()[place.clone()]
+    /// The bytes of what was found, until the next call.
+    #[inline]
+    pub(super) fn lent(&self) -> &[u8] {
+        &self.buffer.bytes()[..self.lent]
     }
 
-    /// The extension fields at a place, which were checked when the frame was found.
-    pub(super) fn extensions(&self, header: &FrameHeader, block: &Range<usize>) -> Extensions<'_> {
-        if block.is_empty() {
-            return Extensions::default();
+    /// The extension fields of what was found, which were checked when it was.
+    #[inline]
+    pub(super) fn extensions(&self, found: &Found) -> Block<'_> {
+        match found.what {
+            What::Whole { block: end @ 2.. } => Block::checked(&self.lent()[2..end]),
+            _ => Block::default(),
         }
-        Extensions::read(header.kind, header.flags, self.slice(block)).unwrap_or_default()
+    }
+
+    /// The value of the group that the data frame's last byte completes.
+    pub(super) fn group(&self) -> Option<Digest> {
+        self.group
     }
 
     /// As [`decode`](Self::decode), without a borrow.
     #[inline]
     pub(super) fn next(&mut self) -> Result<Option<Found>, Error> {
-        loop {
-            self.settle();
-            let bytes = self.buffer.bytes();
-            match self.state {
-                State::Header => {
-                    let Some(header) = bytes.first_chunk() else {
-                        return Ok(None);
-                    };
-                    let header = FrameHeader::read(header)?;
-                    let state = self.body_of(&header)?;
-                    self.buffer.consume(FrameHeader::BYTES);
-                    self.state = state;
-                    if matches!(state, State::Skipped { .. }) {
-                        return Ok(Some(Found::TooLarge { header }));
-                    }
-                }
-                State::Body(header) => return self.whole(header),
-                State::Block(header) => {
-                    let Some(length) = extensions::block_len(bytes) else {
-                        return Ok(None);
-                    };
-                    let refuse = |code| refusal(code, &header);
-                    let length = length.map_err(refuse)?;
-                    let left = (header.length as usize)
-                        .checked_sub(2 + length)
-                        .filter(|left| (1..=wire::MAX_DATA as usize).contains(left))
-                        .ok_or_else(|| refuse(Code::BAD_LENGTH))?;
-                    let Some(block) = bytes.get(2..2 + length) else {
-                        return Ok(None);
-                    };
-                    let group = Extensions::read(header.kind, header.flags, block)
-                        .map_err(refuse)?
-                        .group;
-                    self.buffer.consume(2 + length);
-                    self.state = State::Data {
-                        header: FrameHeader {
-                            length: left as u32,
-                            ..header
-                        },
-                        left,
-                        group,
-                        fresh: true,
-                    };
-                }
-                State::Data {
-                    header,
-                    left,
-                    group,
-                    fresh,
-                } => {
-                    let n = bytes.len().min(left);
-                    if n == 0 && !fresh {
-                        return Ok(None);
-                    }
-                    let first = fresh.then_some(left);
-                    let left = left - n;
-                    self.lent = n;
-                    self.state = match left {
-                        0 => State::Header,
-                        _ => State::Data {
-                            header,
-                            left,
-                            group,
-                            fresh: false,
-                        },
-                    };
-                    return Ok(Some(Found::Data {
-                        header,
-                        first,
-                        bytes: 0..n,
-                        left,
-                        group,
-                    }));
-                }
-                State::Skipped { left } => {
-                    let n = bytes.len().min(left);
-                    self.buffer.consume(n);
-                    if n < left {
-                        self.state = State::Skipped { left: left - n };
-                        return Ok(None);
-                    }
-                    self.state = State::Header;
-                }
+        match self.at_once() {
+            Some(found) => Ok(Some(found)),
+            None => self.later(),
+        }
+    }
+
+    /// The next frame if it is one like most: all there, without extension fields, within the
+    /// limit and no data. Otherwise nothing has changed.
+    #[inline(always)]
+    pub(super) fn at_once(&mut self) -> Option<Found> {
+        self.settle();
+        let State::Header = self.state else {
+            return None;
+        };
+        let bytes = self.buffer.bytes();
+        let header = FrameHeader::parse(bytes.first_chunk()?).ok()?;
+        let length = header.length as usize;
+        let usual = header.kind != Kind::Data
+            && header.kind != Kind::Error
+            && !header.flags.contains(Flags::EXTENDED)
+            && length <= self.max_message_now()
+            && length <= bytes.len() - FrameHeader::BYTES;
+        if !usual {
+            return None;
+        }
+        self.buffer.consume(FrameHeader::BYTES);
+        self.lent = length;
+        let what = What::Whole { block: 0 };
+        Some(Found { header, what })
+    }
+
+    /// The next frame, whatever it is.
+    #[inline(never)]
+    pub(super) fn later(&mut self) -> Result<Option<Found>, Error> {
+        self.settle();
+        if let State::Header = self.state {
+            let Some(header) = self.buffer.bytes().first_chunk() else {
+                return Ok(None);
+            };
+            let header = FrameHeader::read(header)?;
+            let state = self.body_of(&header)?;
+            self.buffer.consume(FrameHeader::BYTES);
+            self.header = header;
+            self.state = state;
+            if let State::Skipped { .. } = state {
+                let what = What::TooLarge;
+                return Ok(Some(Found { header, what }));
             }
+        }
+        match self.state {
+            State::Body => self.whole(),
+            _ => self.part(),
+        }
+    }
+
+    /// What was found, as it is handed out.
+    #[inline(always)]
+    fn frame(&self, found: &Found) -> Frame<'_> {
+        let header = found.header;
+        match found.what {
+            What::Whole { block } => Frame::Whole {
+                header,
+                extensions: self.extensions(found),
+                payload: &self.lent()[block..],
+            },
+            What::Data { left, .. } => Frame::Data {
+                header,
+                bytes: self.lent(),
+                left,
+                group: self.group,
+            },
+            What::TooLarge => Frame::TooLarge { header },
         }
     }
 
@@ -371,11 +331,9 @@ impl FrameDecoder {
         let length = header.length as usize;
         if header.kind == Kind::Data {
             return Ok(match extended {
-                true => State::Block(*header),
+                true => State::Block,
                 false => State::Data {
-                    header: *header,
                     left: length,
-                    group: None,
                     fresh: true,
                 },
             });
@@ -387,7 +345,7 @@ impl FrameDecoder {
             0
         };
         if !header.kind.has_message() || length <= self.max_message_now().saturating_add(block) {
-            return Ok(State::Body(*header));
+            return Ok(State::Body);
         }
         if u64::from(header.length) > self.max_skipped {
             return Err(refusal(Code::FRAME_TOO_LARGE, header));
@@ -396,49 +354,118 @@ impl FrameDecoder {
     }
 
     /// A frame with all its bytes.
-    #[inline]
-    fn whole(&mut self, header: FrameHeader) -> Result<Option<Found>, Error> {
+    fn whole(&mut self) -> Result<Option<Found>, Error> {
+        let header = self.header;
         let length = header.length as usize;
-        let bytes = self.buffer.bytes();
-        if bytes.len() < length {
+        if self.buffer.bytes().len() < length {
             return Ok(None);
         }
-        let (block, payload) = if header.flags.contains(Flags::EXTENDED) {
-            let refuse = |code| refusal(code, &header);
-            // The header's length has room for the two bytes.
-            let stated = extensions::block_len(&bytes[..length])
-                .ok_or_else(|| refuse(Code::BAD_EXTENSION))?
-                .map_err(refuse)?;
-            let end = 2 + stated;
-            // Only messages have a payload behind the block, and they must have one.
-            let fits = match header.kind {
-                Kind::Message | Kind::Reply | Kind::Push => end < length,
-                Kind::Error => end <= length,
-                _ => end == length,
-            };
-            if !fits {
-                return Err(refuse(Code::BAD_EXTENSION));
-            }
-            Extensions::read(header.kind, header.flags, &bytes[2..end]).map_err(refuse)?;
-            (2..end, end..length)
-        } else {
-            (0..0, 0..length)
+        let block = match header.flags.contains(Flags::EXTENDED) {
+            true => self.block_end(&header)?,
+            false => 0,
         };
-        if header.kind == Kind::Error && payload.is_empty() != (header.codec.0 == 0) {
+        let payload = length - block;
+        if header.kind == Kind::Error && (payload == 0) != (header.codec.0 == 0) {
             return Err(refusal(Code::BAD_FIELD, &header));
         }
         self.lent = length;
         self.state = State::Header;
-        if header.kind.has_message() && payload.len() > self.max_message_now() {
-            return Ok(Some(Found::TooLarge { header }));
-        }
-        Ok(Some(Found::Whole {
-            header,
-            block,
-            payload,
-        }))
+        let what = match header.kind.has_message() && payload > self.max_message_now() {
+            true => What::TooLarge,
+            false => What::Whole { block },
+        };
+        Ok(Some(Found { header, what }))
     }
 
+    /// Some of a data frame, or of what is skipped.
+    fn part(&mut self) -> Result<Option<Found>, Error> {
+        if let State::Block = self.state
+            && !self.data_block()?
+        {
+            return Ok(None);
+        }
+        let have = self.buffer.bytes().len();
+        match self.state {
+            State::Data { left, fresh } => {
+                let n = have.min(left);
+                if n == 0 && !fresh {
+                    return Ok(None);
+                }
+                if fresh && !self.header.flags.contains(Flags::EXTENDED) {
+                    self.group = None;
+                }
+                let left = left - n;
+                self.lent = n;
+                self.state = match left {
+                    0 => State::Header,
+                    _ => State::Data { left, fresh: false },
+                };
+                let what = What::Data { first: fresh, left };
+                let header = self.header;
+                Ok(Some(Found { header, what }))
+            }
+            State::Skipped { left } if have < left => {
+                self.buffer.consume(have);
+                self.state = State::Skipped { left: left - have };
+                Ok(None)
+            }
+            State::Skipped { left } => {
+                self.buffer.consume(left);
+                self.state = State::Header;
+                self.later()
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads the extension block of a data frame, if it is all there.
+    fn data_block(&mut self) -> Result<bool, Error> {
+        let header = self.header;
+        let refuse = |code| refusal(code, &header);
+        let bytes = self.buffer.bytes();
+        let Some(length) = extensions::block_len(bytes) else {
+            return Ok(false);
+        };
+        let length = length.map_err(refuse)?;
+        let left = (header.length as usize)
+            .checked_sub(2 + length)
+            .filter(|left| (1..=wire::MAX_DATA as usize).contains(left))
+            .ok_or_else(|| refuse(Code::BAD_LENGTH))?;
+        let Some(block) = bytes.get(2..2 + length) else {
+            return Ok(false);
+        };
+        let fields = Extensions::read(header.kind, header.flags, block).map_err(refuse)?;
+        self.group = fields.group;
+        self.buffer.consume(2 + length);
+        self.header.length = left as u32;
+        self.state = State::Data { left, fresh: true };
+        Ok(true)
+    }
+
+    /// Where the extension block of a whole frame ends, once it has been checked.
+    fn block_end(&self, header: &FrameHeader) -> Result<usize, Error> {
+        let refuse = |code| refusal(code, header);
+        let length = header.length as usize;
+        let bytes = &self.buffer.bytes()[..length];
+        // The header's length has room for the two bytes.
+        let stated = extensions::block_len(bytes)
+            .ok_or_else(|| refuse(Code::BAD_EXTENSION))?
+            .map_err(refuse)?;
+        let end = 2 + stated;
+        // Only messages have a payload behind the block, and they must have one.
+        let fits = match header.kind {
+            Kind::Message | Kind::Reply | Kind::Push => end < length,
+            Kind::Error => end <= length,
+            _ => end == length,
+        };
+        if !fits {
+            return Err(refuse(Code::BAD_EXTENSION));
+        }
+        Extensions::read(header.kind, header.flags, &bytes[2..end]).map_err(refuse)?;
+        Ok(end)
+    }
+
+    #[inline]
     fn max_message_now(&self) -> usize {
         match self.logged_in {
             true => self.max_message,

@@ -1,6 +1,6 @@
 //! What a connection tells its owner.
 
-use crate::native::{Attached, Code, Codec, Digest, Extensions};
+use crate::native::{Attached, Block, Code, Codec, Digest};
 
 /// A message that came, with all that belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Received<'a> {
     /// What the message is written in.
     pub codec: Codec,
     /// Its extension fields.
-    pub extensions: Extensions<'a>,
+    pub extensions: Block<'a>,
     /// The message.
     pub message: &'a [u8],
     /// The attachment that follows, if one does. Nothing of it comes before the owner calls

@@ -74,72 +74,46 @@ impl FrameHeader {
     /// [`Error::Protocol`] with the code of the first rule that it breaks.
     #[inline]
     pub fn read(bytes: &[u8; Self::BYTES]) -> Result<Self, Error> {
-        let [
-            kind,
-            flags,
-            c0,
-            c1,
-            l0,
-            l1,
-            l2,
-            l3,
-            r0,
-            r1,
-            r2,
-            r3,
-            t0,
-            t1,
-            t2,
-            t3,
-        ] = *bytes;
-        let request = u32::from_be_bytes([r0, r1, r2, r3]);
-        let Some(kind) = Kind::from_u8(kind) else {
-            let code = Code::UNKNOWN_KIND;
-            return Err(Error::Protocol { code, request });
+        Self::parse(bytes).map_err(|(code, request)| Error::Protocol { code, request })
+    }
+
+    /// As [`read`](Self::read). What it may fail with is small, so that all of it stays in
+    /// registers.
+    #[inline(always)]
+    pub(super) fn parse(bytes: &[u8; Self::BYTES]) -> Result<Self, (Code, u32)> {
+        let all = u128::from_be_bytes(*bytes);
+        let request = (all >> 32) as u32;
+        let Some(kind) = Kind::from_u8((all >> 120) as u8) else {
+            return Err((Code::UNKNOWN_KIND, request));
         };
         let header = Self {
             kind,
-            flags: Flags(flags),
-            codec: Codec(u16::from_be_bytes([c0, c1])),
-            length: u32::from_be_bytes([l0, l1, l2, l3]),
+            flags: Flags((all >> 112) as u8),
+            codec: Codec((all >> 96) as u16),
+            length: (all >> 64) as u32,
             request,
-            argument: u32::from_be_bytes([t0, t1, t2, t3]),
+            argument: all as u32,
         };
         match header.check() {
             Ok(()) => Ok(header),
-            Err(code) => Err(Error::Protocol { code, request }),
+            Err(code) => Err((code, request)),
         }
     }
 
     /// Its bytes.
     #[inline]
     pub const fn to_bytes(&self) -> [u8; Self::BYTES] {
-        let [c0, c1] = self.codec.0.to_be_bytes();
-        let [l0, l1, l2, l3] = self.length.to_be_bytes();
-        let [r0, r1, r2, r3] = self.request.to_be_bytes();
-        let [t0, t1, t2, t3] = self.argument.to_be_bytes();
-        [
-            self.kind as u8,
-            self.flags.0,
-            c0,
-            c1,
-            l0,
-            l1,
-            l2,
-            l3,
-            r0,
-            r1,
-            r2,
-            r3,
-            t0,
-            t1,
-            t2,
-            t3,
-        ]
+        let all = (self.kind as u128) << 120
+            | (self.flags.0 as u128) << 112
+            | (self.codec.0 as u128) << 96
+            | (self.length as u128) << 64
+            | (self.request as u128) << 32
+            | self.argument as u128;
+        all.to_be_bytes()
     }
 
     /// The rules that a header must keep whatever came before it, in the order of `WIRE.md`.
-    #[inline]
+    #[inline(always)]
     fn check(&self) -> Result<(), Code> {
         let Self { kind, flags, .. } = *self;
         if !kind.flags().contains(flags)

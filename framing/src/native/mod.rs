@@ -28,7 +28,7 @@ pub use decoder::{Frame, FrameDecoder};
 pub use digest::{Digest, ParseDigestError};
 pub use encoder::FrameEncoder;
 pub use event::{Event, Received};
-pub use extensions::Extensions;
+pub use extensions::{Block, Extensions};
 pub use flow::Attached;
 pub use groups::Groups;
 pub use header::{Codec, FrameHeader};

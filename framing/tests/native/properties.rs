@@ -587,7 +587,12 @@ fn any_cut_of_the_bytes_gives_the_same_frames() {
                         payload,
                     }) => {
                         let payload = Some(payload.to_vec()).filter(|bytes| !bytes.is_empty());
-                        told.push((header.kind, header.request, payload, extensions.digest));
+                        told.push((
+                            header.kind,
+                            header.request,
+                            payload,
+                            extensions.fields().digest,
+                        ));
                     }
                     Some(Frame::Data {
                         header,

@@ -69,9 +69,9 @@ fn all_fields_of_a_message_arrive() {
         offset: Some(4),
         ..fields
     };
-    assert_eq!(message.extensions, stated);
+    assert_eq!(message.extensions.fields(), stated);
     assert_eq!(
-        message.extensions.deadline(),
+        message.extensions.fields().deadline(),
         Some(std::time::Duration::from_secs(30))
     );
 }

@@ -93,7 +93,11 @@ fn frames_are_written_and_read_as_they_stand() {
                     (header.kind, header.codec),
                     "{name}"
                 );
-                assert_eq!((extensions, body), (fields, &payload[..]), "{name}");
+                assert_eq!(
+                    (extensions.fields(), body),
+                    (fields, &payload[..]),
+                    "{name}"
+                );
             }
             Some(Frame::Data { bytes, group, .. }) => {
                 assert_eq!((bytes, group), (&payload[..], fields.group), "{name}");

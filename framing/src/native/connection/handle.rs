@@ -1,8 +1,8 @@
 //! What each frame of the peer does to the state.
 
 use crate::native::{
-    Attached, Code, Codec, Event, Extensions, FrameHeader, Received,
-    decoder::Found,
+    Attached, Code, Codec, Event, FrameHeader, Received,
+    decoder::{Found, What},
     exchange::Exchange,
     flow::{InState, Inflow},
     kind::{Flags, Kind},
@@ -33,18 +33,20 @@ pub(super) enum Happened {
 impl Connection {
     /// Changes the state by a frame. An error ends the connection.
     pub(super) fn handle(&mut self, found: &Found) -> Result<Option<Happened>, Code> {
-        let header = *found.header();
-        let fields = match found {
-            Found::Whole { header, block, .. } => self.decoder.extensions(header, block),
-            _ => Extensions::default(),
+        let header = found.header;
+        let (size, offset, deadline_ms) = match header.flags.contains(Flags::EXTENDED) {
+            true => {
+                let fields = self.decoder.extensions(found).fields();
+                (fields.size, fields.offset, fields.deadline_ms)
+            }
+            false => (None, None, None),
         };
-        let (offset, deadline_ms) = (fields.offset, fields.deadline_ms);
         let attached = header.flags.contains(Flags::ATTACHMENT).then(|| Attached {
-            size: fields.size,
+            size,
             offset: offset.unwrap_or(0),
             resumable: header.flags.contains(Flags::RESUMABLE),
         });
-        let too_large = matches!(found, Found::TooLarge { .. });
+        let too_large = matches!(found.what, What::TooLarge);
         match (header.kind, self.role) {
             (Kind::Message, Role::Server) => {
                 self.on_message(&header, attached, deadline_ms, too_large)
@@ -80,28 +82,21 @@ impl Connection {
 
     /// The event for what has happened.
     pub(super) fn tell(&self, found: &Found, happened: Happened) -> Event<'_> {
-        let header = *found.header();
+        let header = found.header;
         let (request, code) = (header.request, Code(header.argument));
-        let (fields, bytes, group): (_, &[u8], _) = match found {
-            Found::Whole { block, payload, .. } => (
-                self.decoder.extensions(&header, block),
-                self.decoder.slice(payload),
-                None,
-            ),
-            Found::Data {
-                bytes, left, group, ..
-            } => (
-                Extensions::default(),
-                self.decoder.slice(bytes),
-                group.filter(|_| *left == 0),
-            ),
-            Found::TooLarge { .. } => (Extensions::default(), &[], None),
+        let (bytes, group): (&[u8], _) = match found.what {
+            What::Whole { block } => (&self.decoder.lent()[block..], None),
+            What::Data { left, .. } => {
+                let group = self.decoder.group().filter(|_| left == 0);
+                (self.decoder.lent(), group)
+            }
+            What::TooLarge => (&[], None),
         };
         let received = |attachment| Received {
             request,
             message_type: header.argument,
             codec: header.codec,
-            extensions: fields,
+            extensions: self.decoder.extensions(found),
             message: bytes,
             attachment,
         };
@@ -131,7 +126,7 @@ impl Connection {
                 request,
                 outcome: match header.flags.contains(Flags::ABORTED) {
                     true => Err(code),
-                    false => Ok(fields.digest),
+                    false => Ok(self.decoder.extensions(found).fields().digest),
                 },
             },
             Happened::Overlong => Event::End {
@@ -266,13 +261,8 @@ impl Connection {
     }
 
     fn on_data(&mut self, found: &Found) -> Result<Option<Happened>, Code> {
-        let Found::Data {
-            header,
-            first,
-            bytes,
-            ..
-        } = found
-        else {
+        let header = found.header;
+        let What::Data { first, .. } = found.what else {
             return Err(Code::UNEXPECTED_FRAME);
         };
         let (request, max) = (header.request, self.max_attachment);
@@ -283,8 +273,8 @@ impl Connection {
         else {
             return Err(self.stranger(request));
         };
-        if let Some(len) = first {
-            inflow.receive(*len as u64)?;
+        if first {
+            inflow.receive(u64::from(header.length))?;
         }
         if inflow.state == InState::Discarded {
             return Ok(None);
@@ -296,7 +286,7 @@ impl Connection {
             self.control(FrameHeader::control(Kind::Cancel, request, code.0));
             return Ok(Some(Happened::Overlong));
         }
-        Ok((!bytes.is_empty()).then_some(Happened::Data))
+        Ok((!self.decoder.lent().is_empty()).then_some(Happened::Data))
     }
 
     fn on_end(&mut self, header: &FrameHeader) -> Result<Option<Happened>, Code> {

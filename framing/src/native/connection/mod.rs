@@ -179,7 +179,7 @@ impl Connection {
                 Ok(Some(happened)) => return Ok(Some(self.tell(&found, happened))),
                 Ok(None) => {}
                 Err(code) => {
-                    let request = found.header().request;
+                    let request = found.header.request;
                     return Err(self.fail(Error::Protocol { code, request }));
                 }
             }
