@@ -152,22 +152,23 @@ impl Library {
         Ok(Received { key, digest, file })
     }
 
-    /// Opens a stored file.
+    /// Opens a stored file that has this many bytes. Blocking.
     ///
     /// # Errors
     ///
-    /// When it is not there, or is a link.
-    pub fn open_movie(&self, key: &str) -> io::Result<File> {
-        let Some(key) = Key::parse(key) else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a row holds a key that is none",
-            ));
-        };
-        OpenOptions::new()
+    /// When it is not there, is a link, or has another length: the reply says how many bytes
+    /// follow, and with fewer or more the peer would take one thing for another from then on.
+    pub fn open_movie(&self, key: &str, size: u64) -> io::Result<File> {
+        let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
+        let key = Key::parse(key).ok_or_else(|| invalid("a row holds a key that is none"))?;
+        let file = OpenOptions::new()
             .read(true)
             .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(self.movies.join(key.as_str()))
+            .open(self.movies.join(key.as_str()))?;
+        if file.metadata()?.len() != size {
+            return Err(invalid("a stored movie has another length than its row"));
+        }
+        Ok(file)
     }
 
     /// Removes a stored file that no row names.

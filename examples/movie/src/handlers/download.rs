@@ -36,6 +36,7 @@ pub(super) async fn download(
     } else {
         Duration::ZERO
     };
+    let key = movie.key.clone();
     let reply = DownloadReply {
         file_name: movie.name.clone(),
         file_size: u64::try_from(movie.file_size)?,
@@ -43,7 +44,9 @@ pub(super) async fn download(
         price,
         digest: Some(movie.digest.clone()),
     };
-    let file = app.library.open_movie(&movie.key)?;
+    let file_size = reply.file_size;
+    let file = tokio::task::spawn_blocking(move || app.library.open_movie(&key, file_size));
+    let file = file.await??;
     let record = Arc::new(OnceLock::new());
     let begun = Arc::clone(&record);
     let (db, ending) = (app.db.clone(), app.db);

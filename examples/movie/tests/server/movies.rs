@@ -288,6 +288,34 @@ async fn a_start_removes_what_was_half_received() {
     server.shutdown().await;
 }
 
+/// A file that somebody cut, lengthened, removed or replaced by a link is an error that is told, and
+/// the connection lives on: the peer is never left waiting for bytes, nor given some it did not ask for.
+#[tokio::test]
+async fn a_file_that_was_tampered_with_is_not_sent() {
+    let fixture = Fixture::with(Database::fresh(Kind::Sqlite).await.unwrap()).await;
+    let mut admin = fixture.admin("admin").await;
+    let id = admin.uploaded("a.mp4", &some_bytes(1_000), false).await;
+    let mut ann = fixture.user("ann").await;
+    let file = fixture.files().remove(0);
+    let download = json!({"type": "download_movie", "movie_id": id});
+    let resize = |len| {
+        let file = std::fs::File::options().write(true).open(&file).unwrap();
+        file.set_len(len).unwrap();
+    };
+    for len in [0, 999, 1_001] {
+        resize(len);
+        ann.refused(download.clone(), "internal").await;
+    }
+    let elsewhere = fixture.dir.path().join("elsewhere");
+    std::fs::write(&elsewhere, some_bytes(1_000)).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    ann.refused(download.clone(), "internal").await;
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    ann.refused(download, "internal").await;
+    // Nothing was sent, so nothing is charged.
+    assert!(prices(&fixture).await.is_empty());
+}
+
 /// Row F13: what there is no room for is refused before a byte of it is sent.
 #[tokio::test]
 async fn a_movie_without_room_is_refused_before_its_body() {
