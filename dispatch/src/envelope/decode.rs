@@ -70,7 +70,9 @@ fn without_forbidden(text: &str, fields: Fields) -> Result<String, Rejection> {
 fn key_at_offset(text: &str, offset: usize) -> Option<Cow<'_, str>> {
     let mut found = None;
     let _ = Scanner::new(text).members(|key, value, _| {
-        if value.start <= offset {
+        // A value of the wrong kind (`[` for a number) is looked at and not read, so the last byte
+        // that was read stands before it.
+        if value.start <= offset + 1 {
             found = Some(key);
         }
     });

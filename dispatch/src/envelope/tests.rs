@@ -218,7 +218,10 @@ fn the_decode_names_the_field() {
         #[serde(rename = "type")]
         message_type: String,
     }
-    assert_eq!(refused(r#"{"movie_id":"x"}"#), "`movie_id` has to be i64");
+    for value in [r#""x""#, "[1]", " [1]", "{}", "true", "null", "1.5"] {
+        let said = refused(&format!(r#"{{"type":"t","name":"a","movie_id":{value},"x":1}}"#));
+        assert_eq!(said, "`movie_id` has to be i64", "{value}");
+    }
     assert_eq!(
         refused(r#"{"name":"a","movie_id": 99999999999999999999 }"#),
         "`movie_id` has to be i64"
