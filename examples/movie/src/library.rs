@@ -4,7 +4,12 @@
 //! DIR/lock          held while a server serves this folder
 //! DIR/movies/KEY    complete, synced, never changed: KEY is 32 random hexadecimal characters
 //! DIR/movies/.*     being received; removed at start
+//! DIR/movies/.KEY.in-doubt    beside a file whose row is not yet known to be there
 //! ```
+//!
+//! A server that is killed between a file and its row leaves the mark, and the next start asks the
+//! database. Only marked files are ever removed: a server that is given another database by mistake
+//! must not take all movies for forgotten ones.
 //!
 //! No name from a client is ever part of a path.
 
@@ -90,7 +95,11 @@ pub struct Received {
     /// BLAKE3 of its content, in hexadecimal.
     pub digest: String,
     file: TempFile,
+    mark: PathBuf,
 }
+
+/// What every mark ends with.
+const IN_DOUBT: &str = ".in-doubt";
 
 impl Library {
     /// Opens the folder, makes what is missing, and removes what an earlier run left half received.
@@ -149,7 +158,49 @@ impl Library {
             .await
             .map_err(disk_error)?;
         let digest = hasher.finalize().to_hex().to_string();
-        Ok(Received { key, digest, file })
+        let mark = self.mark(&key);
+        Ok(Received {
+            key,
+            digest,
+            file,
+            mark,
+        })
+    }
+
+    /// The stored files whose rows may be missing, because a server ended before it knew. Blocking.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn in_doubt(&self) -> io::Result<Vec<Key>> {
+        let mut keys = Vec::new();
+        for entry in fs::read_dir(&self.movies)? {
+            let name = entry?.file_name();
+            let marked = name.to_str().and_then(|name| name.strip_prefix('.'));
+            let key = marked.and_then(|name| name.strip_suffix(IN_DOUBT));
+            keys.extend(key.and_then(Key::parse));
+        }
+        Ok(keys)
+    }
+
+    /// Ends the doubt about a file: it stays where its row is there, and goes where it is not.
+    ///
+    /// # Errors
+    ///
+    /// The system's. The mark then stays for the next start.
+    pub async fn settle(&self, key: &Key, has_row: bool) -> io::Result<()> {
+        let (file, mark) = (self.movies.join(key.as_str()), self.mark(key));
+        let settled = tokio::task::spawn_blocking(move || {
+            if !has_row {
+                remove(&file)?;
+            }
+            remove(&mark)
+        });
+        settled.await.map_err(io::Error::other)?
+    }
+
+    fn mark(&self, key: &Key) -> PathBuf {
+        self.movies.join(format!(".{}{IN_DOUBT}", key.as_str()))
     }
 
     /// Opens a stored file that has this many bytes. Blocking.
@@ -170,19 +221,10 @@ impl Library {
         }
         Ok(file)
     }
-
-    /// Removes a stored file that no row names.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn remove(&self, key: &Key) -> io::Result<()> {
-        fs::remove_file(self.movies.join(key.as_str()))
-    }
 }
 
 impl Received {
-    /// Gives the file its name, for good.
+    /// Gives the file its name, and marks it until [`Library::settle`] is told about its row.
     ///
     /// # Errors
     ///
@@ -190,8 +232,11 @@ impl Received {
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the file gets its name although the future is dropped.
+    /// A dropped future leaves the file as it is or under its name and marked.
     pub async fn persist(self) -> Result<(), Rejection> {
+        // It needs no sync of its own: the folder's, after the renaming, is for both.
+        let marked = tokio::task::spawn_blocking(move || File::create_new(self.mark));
+        marked.await?.map_err(|error| disk_error(error.into()))?;
         self.file.persist().await.map_err(disk_error)
     }
 }
@@ -224,6 +269,14 @@ fn make(path: &Path) -> Result<(), LibraryError> {
         Err(LibraryError::NotOurs {
             path: path.to_owned(),
         })
+    }
+}
+
+/// Removes a file; one that is not there is as good as removed.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

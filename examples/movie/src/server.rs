@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use packetboat_dispatch::session::{Lifetime, SessionPolicy};
 use packetboat_dispatch::{Error as ServeError, Server, SessionManager, ShutdownHandle};
+use packetboat_orm::{DbPool, ModelExt};
 use rustix::fs::Mode;
 use tokio::task::JoinSet;
 
@@ -16,6 +17,7 @@ use crate::config::ServerConfig;
 use crate::database::{self, DatabaseError};
 use crate::handlers;
 use crate::library::{Library, LibraryError};
+use crate::models::{Movie, movie};
 use crate::sessions::DatabaseSessions;
 
 /// Why a server did not start, or did not go on.
@@ -47,6 +49,9 @@ pub enum StartError {
     /// It broke while it served.
     #[error("the server broke")]
     Serve(#[from] ServeError),
+    /// A file that an earlier run left without its row cannot be removed.
+    #[error("what an earlier run left unfinished cannot be cleaned up")]
+    Settle(#[source] io::Error),
     /// Signals cannot be waited for.
     #[error("signals cannot be waited for")]
     Signals(#[source] io::Error),
@@ -117,6 +122,7 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
         Some(url) => database::open_url(&url.0).await?,
         None => database::open_file(&config.data.join("movie.db")).await?,
     };
+    settle(&library, &db).await?;
     let mut sessions = SessionPolicy::default();
     sessions.connection = Lifetime {
         idle: config.idle,
@@ -150,6 +156,17 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
         stop,
         serving,
     })
+}
+
+/// Removes the files of movies that a killed server had no time to write down.
+async fn settle(library: &Library, db: &DbPool) -> Result<(), StartError> {
+    for key in library.in_doubt().map_err(StartError::Settle)? {
+        let own = Movie::select().filter(movie::key.eq(key.as_str()));
+        let has_row = own.exists(db).await.map_err(DatabaseError::Open)?;
+        let settled = library.settle(&key, has_row).await;
+        settled.map_err(StartError::Settle)?;
+    }
+    Ok(())
 }
 
 /// Starts a server, prints `READY ADDR` on standard output, and serves until it is told to stop by

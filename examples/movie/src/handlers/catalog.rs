@@ -7,6 +7,7 @@ use packetboat_orm::{DbPool, Dialect, Executor, ModelExt, sql};
 use crate::app::App;
 use crate::fit::{self, Page, json_len};
 use crate::guards::{Account, Admin};
+use crate::library::Key;
 use crate::messages::{
     CheckMovie, DeleteMovie, Done, ListMovies, MovieList, MovieRow, MovieType, UploadMovie,
 };
@@ -92,17 +93,26 @@ pub(super) async fn upload(
     let key = received.key.clone();
     received.persist().await?;
     match movie.insert(&app.db).await {
-        Ok(()) => Ok(Done::new("上传成功")),
-        Err(error) => {
-            app.library.remove(&key)?;
-            // The same content came twice at once, and the other was first.
-            let lost = error.is_unique("live_digest");
-            Err(if lost {
-                MOVIE_EXISTS.into()
-            } else {
-                error.into()
-            })
+        Ok(()) => {
+            settle(&app, &key, true).await;
+            Ok(Done::new("上传成功"))
         }
+        // The same content came twice at once, and the other was first.
+        Err(error) if error.is_unique("live_digest") => {
+            settle(&app, &key, false).await;
+            Err(MOVIE_EXISTS.into())
+        }
+        // The connection may have broken after the row was written. The file stays in doubt, and
+        // the next start asks whether its row is there.
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What became of the row stands, whether or not the mark can be taken off the file; where it
+/// cannot, the next start does it.
+async fn settle(app: &App, key: &Key, has_row: bool) {
+    if let Err(error) = app.library.settle(key, has_row).await {
+        tracing::warn!(%error, "a file stays in doubt until the next start");
     }
 }
 

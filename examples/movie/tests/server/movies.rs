@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use movie::messages::UserType;
 use movie::models::{DownloadRecord, Movie, User, download_record, user};
-use packetboat_orm::ModelExt;
+use packetboat_orm::{self as orm, ModelExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
@@ -285,6 +285,45 @@ async fn a_start_removes_what_was_half_received() {
     std::fs::write(movies.join("0".repeat(32)), "whole").unwrap();
     let server = movie::server::serve(config).await.unwrap();
     assert_eq!(names_in(&movies), ["0".repeat(32)]);
+    server.shutdown().await;
+}
+
+/// Row P1: a file whose row is in doubt, because the server ended or the database failed between the
+/// two, is kept where the row is there and removed where it is not. No other file is touched.
+#[tokio::test]
+async fn a_start_settles_what_was_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.data = dir.path().join("data");
+    let movies = config.data.join("movies");
+    let server = movie::server::serve(config.clone()).await.unwrap();
+    let mut admin = Client::connect(server.local_addr()).await;
+    admin.register("admin", UserType::Admin).await;
+    admin.login("admin", UserType::Admin).await;
+    let bytes = some_bytes(1_000);
+    admin.uploaded("a.mp4", &bytes, true).await;
+    let whole = names_in(&movies);
+    assert_eq!(whole.len(), 1, "{whole:?}");
+
+    // A database that fails at the row may have written it all the same, so the file stays.
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE INSERT ON movie BEGIN SELECT RAISE(ABORT, 'no'); END";
+    orm::sql(refuse).exec(&server.app().db).await.unwrap();
+    let reply = admin.upload("b.mp4", &some_bytes(1_000), true).await;
+    assert_eq!(reply["code"], "internal", "{reply}");
+    assert_eq!(names_in(&movies).len(), 3, "{:?}", names_in(&movies));
+    drop(admin);
+    server.shutdown().await;
+
+    // Killed after the row and before it was said.
+    std::fs::write(movies.join(format!(".{}.in-doubt", whole[0])), "").unwrap();
+    let strangers = "f".repeat(32);
+    std::fs::write(movies.join(&strangers), "not marked, not ours to judge").unwrap();
+    let server = movie::server::serve(config).await.unwrap();
+    let mut left = names_in(&movies);
+    left.retain(|name| *name != strangers);
+    assert_eq!(left, whole);
+    assert!(movies.join(strangers).exists());
     server.shutdown().await;
 }
 
