@@ -1,9 +1,12 @@
 //! The command line.
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use movie::client::args::{Command as ClientCommand, MenuFolders, Options};
+use movie::client::failure::Failure;
 use movie::client::report::Report;
 use movie::client::{commands, menu};
 use movie::config::ServerConfig;
@@ -45,23 +48,30 @@ async fn main() -> ExitCode {
     };
     match done {
         Ok(None) => ExitCode::SUCCESS,
-        Ok(Some(report)) if options.json => {
-            println!("{}", report.json);
-            ExitCode::SUCCESS
-        }
-        Ok(Some(report)) => {
-            println!("{}", report.text);
-            ExitCode::SUCCESS
-        }
+        Ok(Some(report)) if options.json => answer(&report.json, ExitCode::SUCCESS),
+        Ok(Some(report)) => answer(&report.text, ExitCode::SUCCESS),
         Err(failure) => {
             let report = Report::failure(&failure, options.lang());
+            let code = ExitCode::from(failure.exit_code());
             if options.json {
-                println!("{}", report.json);
-            } else {
-                eprintln!("movie: {}", report.text);
+                return answer(&report.json, code);
             }
-            ExitCode::from(failure.exit_code())
+            eprintln!("movie: {}", report.text);
+            code
         }
+    }
+}
+
+/// Prints the answer. A reader that has seen enough (`movie list | head -1`) is no failure, an
+/// answer that could not be written is one.
+fn answer(answer: &impl Display, code: ExitCode) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{answer}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("movie: stdout: {error}");
+            ExitCode::from(Failure::local("stdout", error).exit_code())
+        }
+        _ => code,
     }
 }
 
