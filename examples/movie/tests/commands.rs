@@ -185,6 +185,49 @@ async fn commands_keep_a_session_and_tell_scripts_by_code() {
     assert_eq!(stage.json(&["list"], &[]).await.0, 4);
 }
 
+/// What a person would call a crash: `movie list | head -1`, a full disk.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_nobody_reads_is_no_crash() {
+    let stage = Stage::new().await;
+    stage.json(&["register", "ann"], &["pw"]).await;
+    stage.json(&["login", "ann"], &["pw"]).await;
+    let buy_vip = |out: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
+        command
+            .args(["--lang", "en", "buy-vip", "--json"])
+            .env("MOVIE_SERVER", stage.server.local_addr().to_string())
+            .env("MOVIE_SESSIONS", stage.path("state/sessions.json"))
+            .stdout(out)
+            .stderr(Stdio::piped());
+        command
+    };
+    let mut unread = buy_vip(Stdio::piped()).spawn().unwrap();
+    drop(unread.stdout.take());
+    let ended = |child: std::process::Child| async {
+        let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap());
+        let output = output.await.unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), errors)
+    };
+    assert_eq!(ended(unread).await, (Some(0), String::new()));
+
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let (code, errors) = ended(buy_vip(full.into()).spawn().unwrap()).await;
+    assert_eq!(code, Some(5));
+    assert!(errors.starts_with("movie: stdout: "), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_what_was_typed_and_not_nothing() {
+    let stage = Stage::new().await;
+    let (code, refusal) = stage.json(&["register", "ann"], &[""]).await;
+    assert_eq!((code, &refusal["code"]), (1, &"bad_password".into()));
+    assert_eq!(stage.json(&["register", "ann"], &[" pw "]).await.0, 0);
+    assert_eq!(stage.json(&["login", "ann"], &["pw"]).await.0, 1);
+    assert_eq!(stage.json(&["login", "ann"], &[" pw "]).await.0, 0);
+}
+
 #[cfg(unix)]
 fn assert_private(path: &Path) {
     use std::os::unix::fs::PermissionsExt;

@@ -44,7 +44,7 @@ pub async fn run(command: Command, options: &Options) -> Result<Report, Failure>
                 _ => {}
             }
             let forgotten = sessions.remove(&options.server);
-            forgotten.map_err(|source| Failure::local("sessions", source))?;
+            forgotten.map_err(|source| Failure::local(sessions.path(), source))?;
             Ok(Report::done(lang.logged_out()))
         }
         command => {
@@ -151,7 +151,7 @@ async fn login(
         session: reply.session,
     };
     let written = sessions.set(&options.server, kept);
-    written.map_err(|source| Failure::local("sessions", source))?;
+    written.map_err(|source| Failure::local(sessions.path(), source))?;
     Ok(Report {
         text: format!("{} {}", lang.logged_in(), line(&account.name)),
         json: json!({ "ok": true, "vip": reply.is_vip, "notices": reply.notices }),

@@ -90,6 +90,10 @@ impl Failure {
             Self::Damaged => lang.damaged().to_owned(),
             Self::Local { path, source } => format!("{}: {source}", path.display()),
             Self::LoggedOut => lang.log_in_first().to_owned(),
+            // Servers of this kind need not say why.
+            Self::Refused { code, text } if text.is_empty() && lang.refusal(code).is_none() => {
+                lang.refused().to_owned()
+            }
             Self::Refused { code, text } => lang.refusal(code).unwrap_or(text).to_owned(),
         };
         terminal::line(&text)
@@ -123,5 +127,6 @@ mod tests {
         let unknown = refused("new_one", "a\u{1b}[2Jb");
         assert_eq!(unknown.text(Lang::En), "a[2Jb");
         assert_eq!(refused("not_logged_in", "").exit_code(), 4);
+        assert_eq!(refused("", "").text(Lang::Zh), "服务器拒绝了请求。");
     }
 }

@@ -38,6 +38,11 @@ impl SessionFile {
         Some(folder.join("packetboat-movie/sessions.json"))
     }
 
+    /// Where it stands.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the file. One that is not there holds no session.
     ///
     /// # Errors
@@ -102,10 +107,7 @@ fn refuse_readable_by_others(path: &Path) -> io::Result<()> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    let what = format!(
-        "{} may be read by others; chmod 600 it, or log in again elsewhere",
-        path.display()
-    );
+    let what = "others may read it; chmod 600 it, or name another with --session-file";
     Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
 }
 

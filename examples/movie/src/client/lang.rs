@@ -75,6 +75,7 @@ words! {
     not_known: "New: it can be uploaded.", "可以上传。";
     paid: "paid", "已付";
     published: "Published.", "公告发布成功。";
+    refused: "The server refused.", "服务器拒绝了请求。";
     registered: "Registered; now log in.", "注册成功,请登录。";
     saved: "Saved as", "已保存为";
     server_error: "The server did not answer as it should", "服务器应答异常";

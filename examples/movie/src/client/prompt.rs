@@ -14,7 +14,7 @@ pub fn ask(question: &str) -> io::Result<Option<String>> {
     let mut out = io::stdout();
     out.write_all(question.as_bytes())?;
     out.flush()?;
-    let answer = answer()?;
+    let answer = answer()?.map(|line| line.trim().to_owned());
     if !io::stdin().is_terminal() {
         // Nobody typed the end of the line, so the transcript would lack it.
         println!();
@@ -54,8 +54,7 @@ pub fn ask_yes(question: &str) -> io::Result<Option<bool>> {
     }
 }
 
+/// The next line without its end. Spaces around it may be part of a password.
 fn answer() -> io::Result<Option<String>> {
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer)?;
-    Ok((read > 0).then(|| answer.trim().to_owned()))
+    io::stdin().lock().lines().next().transpose()
 }

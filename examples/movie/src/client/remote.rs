@@ -9,6 +9,7 @@ use tokio::net::tcp::OwnedReadHalf;
 
 use crate::client::failure::Failure;
 use crate::messages::{Login, LoginReply, Logout, Register, Secret, UserType};
+use crate::refusals::BAD_PASSWORD;
 use crate::sampled;
 
 /// A connection to a movie server.
@@ -33,13 +34,20 @@ impl Remote {
     /// Makes an account.
     ///
     /// # Errors
-    /// Those of the connection; a refusal.
+    /// Those of the connection; a refusal, which for an empty password is our own: the server sees
+    /// only its md5.
     pub async fn register(
         &mut self,
         name: &str,
         password: &str,
         user_type: UserType,
     ) -> Result<(), Failure> {
+        if password.is_empty() {
+            return Err(Failure::Refused {
+                code: BAD_PASSWORD.code.to_owned(),
+                text: BAD_PASSWORD.text.to_owned(),
+            });
+        }
         let register = Register {
             name: name.to_owned(),
             password: Secret(sampled::password(password)),
