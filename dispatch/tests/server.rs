@@ -269,6 +269,45 @@ async fn shutdown_ends_what_does_not_finish_in_time() {
 }
 
 #[tokio::test]
+async fn a_file_that_the_shutdown_cuts_short_is_told_with_what_was_sent() {
+    let (sender, mut outcomes) = mpsc::unbounded_channel();
+    let world = World {
+        outcomes: Some(sender),
+        ..World::default()
+    };
+    let limits = Limits {
+        shutdown_time: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let running = serve(&world, limits).await;
+    let mut peer = connect(running.addr).await;
+    peer.ask(r#"{"type": "download", "len": 50000000}"#).await;
+    peer.io.read_exact(&mut [0; 1000]).await.expect("a part");
+    running.stop.shutdown();
+    assert!(matches!(running.serving.await, Ok(Ok(()))));
+    let outcome = outcomes.recv().await.expect("the end is told");
+    assert!(outcome.has_started() && !outcome.is_complete());
+    assert!(outcome.sent() >= 1000, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_leaves_nothing_running() {
+    let world = World::default();
+    let running = serve(&world, Limits::default()).await;
+    let mut idle = connect(running.addr).await;
+    assert!(idle.is_alive().await);
+    let mut busy = connect(running.addr).await;
+    busy.send(r#"{"type": "gate"}"#).await;
+    sleep(Duration::from_millis(50)).await;
+    running.serving.abort();
+    assert!(idle.is_closed().await && busy.is_closed().await);
+    assert!(TcpStream::connect(running.addr).await.is_err());
+    world.gate.notify_one();
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(world.effects(), 0, "the handler was ended with the server");
+}
+
+#[tokio::test]
 async fn a_flood_from_one_address_is_capped_and_logged_a_few_times() {
     let log = Log::default();
     let _capture = log.capture();

@@ -28,11 +28,12 @@ pub(crate) fn named(input: &DeriveInput) -> Result<&Punctuated<Field, Token![,]>
 pub(crate) fn check_attachment(input: &DeriveInput, attachment: &LitStr) -> Result<()> {
     let fields = named(input)?;
     let wanted = attachment.value();
-    // `rename_all` and `flatten` make names that only serde knows.
+    // `rename_all`, `flatten` and `rename(..)` make names that only serde knows.
     let opaque = serde_words(&input.attrs).any(|(key, _)| key == "rename_all")
-        || fields
-            .iter()
-            .any(|f| serde_words(&f.attrs).any(|(key, _)| key == "flatten"));
+        || fields.iter().any(|f| {
+            serde_words(&f.attrs)
+                .any(|(key, value)| key == "flatten" || key == "rename" && value.is_none())
+        });
     let known = fields.iter().any(|field| {
         field.ident.as_ref().is_some_and(|ident| ident == &wanted)
             || serde_words(&field.attrs).any(|(key, value)| {

@@ -39,6 +39,13 @@ struct Renamed<T> {
 }
 
 #[derive(serde::Serialize, Message)]
+#[message(type = "send", reply = Done, attachment = "size", crate = wire)]
+struct RenamedEachWay {
+    #[serde(rename(serialize = "size", deserialize = "size"))]
+    bytes: u64,
+}
+
+#[derive(serde::Serialize, Message)]
 #[serde(rename_all = "camelCase")]
 #[message(type = "send", reply = Done, attachment = "fileSize", crate = wire)]
 struct Camel {
@@ -95,6 +102,8 @@ fn generic_message_keeps_its_parameters() {
 fn attachment_may_be_a_name_that_serde_gives() {
     assert_eq!(Camel::ATTACHMENT, Some("fileSize"));
     assert_eq!(Camel { file_size: 1 }.file_size, 1);
+    assert_eq!(RenamedEachWay::ATTACHMENT, Some("size"));
+    assert_eq!(RenamedEachWay { bytes: 1 }.bytes, 1);
 }
 
 #[test]

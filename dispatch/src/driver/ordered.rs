@@ -288,16 +288,23 @@ where
     /// Writes what is queued. Reads meanwhile: a peer that sends before it reads would otherwise
     /// wait for us, and we for it.
     pub(super) async fn flush(&mut self) -> Result<(), Error> {
-        while self.outbox.has_work() {
-            tokio::select! {
-                biased;
-                written = self.outbox.writer().step() => {
-                    written?;
-                }
-                read = self.inbox.ahead(), if self.inbox.may_read_ahead() => read?,
-            }
-        }
+        while self.flush_some().await? {}
         Ok(())
+    }
+
+    /// One step of [`flush`](Self::flush); `false` when there is nothing to do.
+    pub(super) async fn flush_some(&mut self) -> Result<bool, Error> {
+        if !self.outbox.has_work() {
+            return Ok(false);
+        }
+        tokio::select! {
+            biased;
+            written = self.outbox.writer().step() => {
+                written?;
+            }
+            read = self.inbox.ahead(), if self.inbox.may_read_ahead() => read?,
+        }
+        Ok(true)
     }
 
     /// Throws away what nobody read of an upload, within limits; the answer leaves meanwhile. What

@@ -28,9 +28,15 @@ where
             Ok(()) => {
                 terms.started();
                 self.outbox.writer().attach(source)?;
-                let flushed = self.flush().await;
-                terms.left(self.outbox.writer().attachment_left());
-                flushed
+                // Noted at each step: a server that stops may drop this at any of them.
+                loop {
+                    let flushed = self.flush_some().await;
+                    terms.left(self.outbox.writer().attachment_left());
+                    match flushed {
+                        Ok(true) => {}
+                        ended => break ended.map(drop),
+                    }
+                }
             }
             error => error,
         };
