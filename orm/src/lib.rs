@@ -46,10 +46,12 @@ pub mod sqlite;
 mod statement;
 mod stream;
 mod table;
+mod tail;
 mod transaction;
 mod unfit;
 mod value;
 mod write;
+mod writer;
 
 pub use crate::codec::{Decode, Params, Sink, Source};
 pub use crate::dialect::Dialect;

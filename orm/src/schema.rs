@@ -4,9 +4,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::dialect::Dialect;
-use crate::sql::Writer;
 use crate::statement::{Kind, Statement};
 use crate::table::{ColumnDef, DefaultValue, SqlType, Table};
+use crate::writer::Writer;
 
 /// The statement that creates the table with its key and unique constraints.
 pub(crate) fn create_table(

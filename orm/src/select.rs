@@ -11,11 +11,12 @@ use crate::error::{Error, Result};
 use crate::executor::{Executor, First};
 use crate::filter::{Assignment, IntoFilter, Node, Order};
 use crate::model::Model;
-use crate::sql::{Rendered, Writer};
 use crate::statement::{Kind, Statement};
 use crate::stream::{Rows, rows};
-use crate::table::{ColumnDef, SqlType, Table};
+use crate::table::{ColumnDef, Table};
+use crate::tail::Tail;
 use crate::value::{Bound, Value};
+use crate::writer::Rendered;
 
 type At = &'static Location<'static>;
 
@@ -282,154 +283,4 @@ fn statement(
         Cow::Owned(sql) => Statement::rendered(kind, Some(table), Arc::from(sql), at),
     };
     (statement, values)
-}
-
-/// What follows the head of a statement.
-struct Tail {
-    filter: Option<Node>,
-    order: Vec<(&'static ColumnDef, bool)>,
-    limit: Option<u64>,
-    offset: Option<u64>,
-}
-
-impl Tail {
-    fn select(self, head: &'static str, dialect: Dialect) -> Result<Rendered> {
-        if self.filter.is_none() && self.is_whole() {
-            return Ok((Cow::Borrowed(head), Vec::new()));
-        }
-        let mut writer = Writer::new(dialect, head.len() + 96);
-        writer.push(head);
-        self.write(&mut writer, dialect)?;
-        writer.finish()
-    }
-
-    fn count(self, table: &'static Table, dialect: Dialect) -> Result<Rendered> {
-        let mut writer = Writer::new(dialect, 96);
-        if self.limit.is_none() && self.offset.is_none() {
-            writer.push("SELECT COUNT(*) FROM ");
-            writer.name(table.name());
-            // The order is nothing to a count.
-            Self {
-                order: Vec::new(),
-                ..self
-            }
-            .write(&mut writer, dialect)?;
-        } else {
-            writer.push("SELECT COUNT(*) FROM (SELECT 1 FROM ");
-            writer.name(table.name());
-            self.write(&mut writer, dialect)?;
-            writer.push(") AS counted");
-        }
-        writer.finish()
-    }
-
-    fn exists(self, table: &'static Table, dialect: Dialect) -> Result<Rendered> {
-        let mut writer = Writer::new(dialect, 96);
-        writer.push("SELECT 1 FROM ");
-        writer.name(table.name());
-        let limit = Some(self.limit.map_or(1, |limit| limit.min(1)));
-        Self {
-            order: Vec::new(),
-            limit,
-            ..self
-        }
-        .write(&mut writer, dialect)?;
-        writer.finish()
-    }
-
-    fn update(
-        self,
-        table: &'static Table,
-        assignments: Vec<(&'static ColumnDef, Value)>,
-        dialect: Dialect,
-    ) -> Result<Rendered> {
-        self.check_whole(dialect)?;
-        if assignments.is_empty() {
-            return Err(Error::Unsupported {
-                dialect,
-                what: "an update that assigns nothing",
-            });
-        }
-        let mut writer = Writer::new(dialect, 128);
-        writer.push("UPDATE ");
-        writer.name(table.name());
-        writer.push(" SET ");
-        for (position, (column, value)) in assignments.into_iter().enumerate() {
-            if position > 0 {
-                writer.push(", ");
-            }
-            writer.name(column.name());
-            writer.push(" = ");
-            writer.value(value, column);
-        }
-        self.write(&mut writer, dialect)?;
-        writer.finish()
-    }
-
-    fn delete(self, table: &'static Table, dialect: Dialect) -> Result<Rendered> {
-        self.check_whole(dialect)?;
-        let mut writer = Writer::new(dialect, 96);
-        writer.push("DELETE FROM ");
-        writer.name(table.name());
-        self.write(&mut writer, dialect)?;
-        writer.finish()
-    }
-
-    fn write(self, writer: &mut Writer, dialect: Dialect) -> Result<()> {
-        if let Some(node) = self.filter {
-            writer.push(" WHERE ");
-            writer.condition(node)?;
-        }
-        for (position, (column, descending)) in self.order.into_iter().enumerate() {
-            writer.check_ordered(column)?;
-            writer.push(if position == 0 { " ORDER BY " } else { ", " });
-            writer.name(column.name());
-            writer.push(match (descending, dialect, column.is_nullable()) {
-                // Elsewhere NULL is the smallest of all; make it so here.
-                (false, Dialect::Postgres, true) => " ASC NULLS FIRST",
-                (true, Dialect::Postgres, true) => " DESC NULLS LAST",
-                (false, ..) => " ASC",
-                (true, ..) => " DESC",
-            });
-        }
-        // Bound and not printed, so that paging does not fill the cache of prepared statements.
-        match self.limit {
-            Some(rows) => {
-                writer.push(" LIMIT ");
-                writer.value(Value::I64(clamp(rows)), COUNT);
-            }
-            // These two know OFFSET only after LIMIT.
-            None if self.offset.is_some() && dialect != Dialect::Postgres => {
-                writer.push(" LIMIT 9223372036854775807");
-            }
-            None => {}
-        }
-        if let Some(rows) = self.offset {
-            writer.push(" OFFSET ");
-            writer.value(Value::I64(clamp(rows)), COUNT);
-        }
-        Ok(())
-    }
-
-    const fn is_whole(&self) -> bool {
-        self.order.is_empty() && self.limit.is_none() && self.offset.is_none()
-    }
-
-    const fn check_whole(&self, dialect: Dialect) -> Result<()> {
-        if self.is_whole() {
-            return Ok(());
-        }
-        Err(Error::Unsupported {
-            dialect,
-            what: "an update or delete with limit, offset or order; select the keys first",
-        })
-    }
-}
-
-/// The column of a number of rows.
-const COUNT: &ColumnDef = &ColumnDef::new("", "LIMIT", SqlType::I64, false);
-
-/// No table has more rows than this.
-fn clamp(rows: u64) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX)
 }

@@ -76,7 +76,7 @@ impl Statement {
     /// SQL that this crate rendered.
     ///
     /// The one place where a string made at run time becomes a statement. It is safe because a
-    /// [`Writer`](crate::sql::Writer) is fed with nothing but `&'static str`: names out of the derive, keywords, raw
+    /// [`Writer`](crate::writer::Writer) is fed with nothing but `&'static str`: names out of the derive, keywords, raw
     /// pieces that stand in the program's own source. Values are bound.
     pub(crate) fn rendered(
         kind: Kind,

@@ -8,10 +8,10 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result, Unfit};
 use crate::executor::{Executor, Finish};
 use crate::model::{Key, KeyOf, Model, Part, ReturnedKey, Rows};
-use crate::sql::placeholder;
 use crate::statement::{Kind, Statement};
 use crate::table::Table;
 use crate::unfit;
+use crate::writer::placeholder;
 
 type At = &'static Location<'static>;
 

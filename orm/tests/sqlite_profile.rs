@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use packetboat_orm::{
-    DbPool, Error, Executor, Finish, Model, ModelExt, Statement, sql, sqlite, transaction,
+    Connection, DbPool, Error, Executor, Finish, Model, ModelExt, Statement, sql, sqlite,
+    transaction,
 };
 
 #[derive(Clone, Debug, Model, PartialEq)]
@@ -136,6 +137,24 @@ async fn many_writers_wait_for_each_other() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(Note::find(1, &db).await.unwrap().unwrap().text, "50");
+}
+
+#[tokio::test]
+async fn a_begin_that_was_refused_costs_no_connection() {
+    let (folder, db) = open().await;
+    let holder = db.begin().await.unwrap();
+    // Another process, as it were, that has no patience.
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(folder.path().join("test.db"))
+        .busy_timeout(Duration::ZERO);
+    let pool = sqlx::sqlite::SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options);
+    let mut connection = Connection::acquire(&pool.await.unwrap()).await.unwrap();
+    let refused = connection.enter().await.map(drop);
+    assert!(matches!(refused, Err(Error::Busy { .. })), "{refused:?}");
+    holder.rollback().await.unwrap();
+    connection.enter().await.unwrap().commit().await.unwrap();
 }
 
 #[tokio::test]

@@ -159,6 +159,10 @@ impl<DB: Driver> Session<DB> {
         };
         if let Err(error) = nested.control(statement).await {
             nested.note(&error);
+            if depth == 1 && matches!(error, Error::Busy { .. }) {
+                // Refused, and so not begun: the connection is as good as before.
+                nested.give_back(Harm::None, false);
+            }
             return Err(error);
         }
         Ok(Tx { session: nested })

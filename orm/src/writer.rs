@@ -1,0 +1,281 @@
+//! Filter in, SQL and parameters out; touches no pool.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::filter::{Comparison, Node};
+use crate::sql::Sql;
+use crate::table::{ColumnDef, SqlType};
+use crate::value::{Bound, Value};
+
+/// SQL ready to run and the values of its placeholders.
+pub(crate) type Rendered = (Cow<'static, str>, Vec<Bound>);
+
+/// Writes the SQL of one dialect. Takes nothing but `&'static str`, and binds values.
+pub(crate) struct Writer {
+    dialect: Dialect,
+    text: String,
+    values: Vec<Bound>,
+}
+
+impl Writer {
+    pub(crate) fn new(dialect: Dialect, capacity: usize) -> Self {
+        Self {
+            dialect,
+            text: String::with_capacity(capacity),
+            values: Vec::new(),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<Rendered> {
+        if self.values.len() > self.dialect.max_params() {
+            return Err(Error::Unsupported {
+                dialect: self.dialect,
+                what: "more values than one statement can bind; split the list",
+            });
+        }
+        Ok((Cow::Owned(self.text), self.values))
+    }
+
+    pub(crate) fn push(&mut self, keyword: &'static str) {
+        self.text.push_str(keyword);
+    }
+
+    pub(crate) fn name(&mut self, name: &'static str) {
+        let quote = self.dialect.quote();
+        self.text.push(quote);
+        self.text.push_str(name);
+        self.text.push(quote);
+    }
+
+    pub(crate) fn number(&mut self, number: u32) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{number}");
+    }
+
+    pub(crate) fn integer(&mut self, number: i64) {
+        let _ = write!(self.text, "{number}");
+    }
+
+    pub(crate) fn float(&mut self, number: f64) {
+        // `{:?}` always has a point or an exponent.
+        let _ = write!(self.text, "{number:?}");
+    }
+
+    /// The SQL of a statement that binds nothing.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// A text as a literal, for where nothing can be bound: a DEFAULT.
+    pub(crate) fn literal(&mut self, text: &'static str) {
+        self.text.push('\'');
+        for c in text.chars() {
+            match c {
+                '\'' => self.text.push_str("''"),
+                // MySQL reads a backslash as an escape unless told otherwise.
+                '\\' if self.dialect == Dialect::MySql => self.text.push_str("\\\\"),
+                c => self.text.push(c),
+            }
+        }
+        self.text.push('\'');
+    }
+
+    pub(crate) fn value(&mut self, value: Value, column: &'static ColumnDef) {
+        self.values.push((value, column));
+        placeholder(&mut self.text, self.dialect, self.values.len());
+    }
+
+    pub(crate) fn condition(&mut self, node: Node) -> Result<()> {
+        match node {
+            Node::All(parts) => self.group(parts, " AND "),
+            Node::Any(parts) => self.group(parts, " OR "),
+            Node::Compare(column, comparison, value) => self.comparison(column, comparison, value),
+            Node::In(_, values) if values.is_empty() => {
+                self.push("1 = 0");
+                Ok(())
+            }
+            Node::In(column, values) => {
+                self.name(column.name());
+                self.push(" IN (");
+                for (position, value) in values.into_iter().enumerate() {
+                    if position > 0 {
+                        self.push(", ");
+                    }
+                    self.value(value, column);
+                }
+                self.push(")");
+                Ok(())
+            }
+            Node::Not(inner) => {
+                self.push("NOT (");
+                self.condition(*inner)?;
+                self.push(")");
+                Ok(())
+            }
+            Node::Null(column) => {
+                self.name(column.name());
+                self.push(" IS NULL");
+                Ok(())
+            }
+            Node::Raw(sql) => {
+                self.push("(");
+                self.raw(&sql)?;
+                self.push(")");
+                Ok(())
+            }
+        }
+    }
+
+    fn group(&mut self, parts: Vec<Node>, joint: &'static str) -> Result<()> {
+        self.push("(");
+        for (position, part) in parts.into_iter().enumerate() {
+            if position > 0 {
+                self.push(joint);
+            }
+            self.condition(part)?;
+        }
+        self.push(")");
+        Ok(())
+    }
+
+    fn comparison(
+        &mut self,
+        column: &'static ColumnDef,
+        comparison: Comparison,
+        value: Value,
+    ) -> Result<()> {
+        let operator = match comparison {
+            // `= NULL` is never true in SQL; nobody means that.
+            Comparison::Eq if value.is_null() => " IS NULL",
+            Comparison::Ne if value.is_null() => " IS NOT NULL",
+            Comparison::Eq => " = ",
+            Comparison::Ne => " <> ",
+            Comparison::Ge => " >= ",
+            Comparison::Gt => " > ",
+            Comparison::Le => " <= ",
+            Comparison::Lt => " < ",
+        };
+        if !matches!(comparison, Comparison::Eq | Comparison::Ne) {
+            self.check_ordered(column)?;
+        }
+        self.name(column.name());
+        self.push(operator);
+        if !(value.is_null() && matches!(comparison, Comparison::Eq | Comparison::Ne)) {
+            self.value(value, column);
+        }
+        Ok(())
+    }
+
+    /// Refuses to sort by a column whose stored form sorts otherwise than its values.
+    pub(crate) fn check_ordered(&self, column: &ColumnDef) -> Result<()> {
+        let is_text_decimal = self.dialect == Dialect::Sqlite
+            && column.ty() == SqlType::Decimal
+            && column.scale().is_none();
+        if is_text_decimal {
+            return Err(Error::Unsupported {
+                dialect: self.dialect,
+                what: "ordering by a decimal kept as text; give the field a scale: #[model(scale = 2)]",
+            });
+        }
+        Ok(())
+    }
+
+    /// A piece of raw SQL, its `?` as this dialect's placeholders.
+    pub(crate) fn raw(&mut self, sql: &Sql) -> Result<()> {
+        let mut values = sql.values.iter();
+        let mut rest = sql.text;
+        while let Some(at) = rest.find(['?', '\'', '"', '`']) {
+            let (before, mark) = rest.split_at(at);
+            self.push(before);
+            rest = &mark[1..];
+            match mark.as_bytes()[0] {
+                b'?' if rest.starts_with('?') => {
+                    self.push("?");
+                    rest = &rest[1..];
+                }
+                b'?' => {
+                    let value = values.next().ok_or(MISCOUNT(self.dialect))?;
+                    self.value(value.clone(), ColumnDef::UNNAMED);
+                }
+                // Quoted text stays as it is. A doubled quote inside ends one quotation and begins the next.
+                quote => {
+                    let end = rest
+                        .bytes()
+                        .position(|b| b == quote)
+                        .map_or(rest.len(), |end| end + 1);
+                    self.push(&mark[..=end.min(mark.len() - 1)]);
+                    rest = &rest[end..];
+                }
+            }
+        }
+        self.push(rest);
+        if values.next().is_some() {
+            Err(MISCOUNT(self.dialect))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Raw SQL whose `?` are not as many as its values.
+const MISCOUNT: fn(Dialect) -> Error = |dialect| Error::Unsupported {
+    dialect,
+    what: "raw SQL with another number of `?` than of values bound",
+};
+
+/// The mark of the value in position `number`, counted from 1.
+pub(crate) fn placeholder(text: &mut String, dialect: Dialect, number: usize) {
+    match dialect {
+        // Writing to a String cannot fail.
+        Dialect::Postgres => drop(write!(text, "${number}")),
+        Dialect::MySql | Dialect::Sqlite => text.push('?'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::sql;
+
+    fn text(sql: &Sql, dialect: Dialect) -> String {
+        sql.render(dialect).expect("rendering").0.into_owned()
+    }
+
+    #[test]
+    fn raw_sql_gets_the_placeholders_of_its_dialect() {
+        let piece = sql("a = ? AND b = ?").bind(1_i64).bind("x");
+        assert_eq!(text(&piece, Dialect::Sqlite), "a = ? AND b = ?");
+        assert_eq!(text(&piece, Dialect::Postgres), "a = $1 AND b = $2");
+    }
+
+    #[test]
+    fn raw_sql_leaves_quoted_and_doubled_question_marks() {
+        let piece = sql("a = '?''?' AND \"b?\" ?? 'k' AND c = ? AND d = '?").bind(1_i64);
+        assert_eq!(
+            text(&piece, Dialect::Postgres),
+            "a = '?''?' AND \"b?\" ? 'k' AND c = $1 AND d = '?"
+        );
+    }
+
+    #[test]
+    fn raw_sql_counts_its_values() {
+        assert!(matches!(
+            sql("a = ?").render(Dialect::Sqlite),
+            Err(Error::Unsupported { .. })
+        ));
+        assert!(matches!(
+            sql("a").bind(1_i64).render(Dialect::Sqlite),
+            Err(Error::Unsupported { .. })
+        ));
+    }
+
+    #[test]
+    fn literals_are_escaped() {
+        let mut writer = Writer::new(Dialect::MySql, 0);
+        writer.literal("it's \\");
+        assert_eq!(writer.text, "'it''s \\\\'");
+    }
+}
