@@ -60,7 +60,7 @@ impl Sql {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] when there are more or fewer values than `?`; [`Error::Decode`]; and whatever the
+    /// [`Error::Unsupported`](crate::Error::Unsupported) when there are more or fewer values than `?`; [`Error::Decode`](crate::Error::Decode); and whatever the
     /// database refuses.
     #[track_caller]
     pub fn all<T: Decode>(
@@ -78,7 +78,7 @@ impl Sql {
     ///
     /// # Errors
     ///
-    /// As [`all`](Self::all), and [`Error::NotFound`] when there is none.
+    /// As [`all`](Self::all), and [`Error::NotFound`](crate::Error::NotFound) when there is none.
     #[track_caller]
     pub fn one<T: Decode>(self, mut db: impl Executor) -> impl Future<Output = Result<T>> + Send {
         let at = Location::caller();
