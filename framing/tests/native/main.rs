@@ -1,5 +1,6 @@
 //! The native wire, driven without a socket.
 
+mod corpus;
 mod credit;
 mod pair;
 mod properties;
@@ -7,3 +8,4 @@ mod resume;
 mod rules;
 mod story;
 mod vectors;
+mod world;

@@ -1,5 +1,7 @@
 //! Two connections and the bytes between them.
 
+#![allow(dead_code, reason = "each target takes this in and uses a part of it")]
+
 use packetboat_framing::{
     Budget, Error, Limits,
     native::{Attached, Code, Codec, Connection, Digest, Event, Outgoing, Role},
