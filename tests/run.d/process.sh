@@ -12,6 +12,8 @@ attend() {
     set +m
     wait "$attended"
     local status=$?
+    # Whatever it has left behind in its group.
+    stop_group "$attended"
     attended=
     return $status
 }
