@@ -177,5 +177,6 @@ fn open_sessions(options: &Options) -> Result<SessionFile, Failure> {
 fn password(lang: Lang) -> Result<String, Failure> {
     let terminal = |source| Failure::local("stdin", source);
     let answer = prompt::ask_password(lang.ask_password()).map_err(terminal)?;
-    answer.ok_or_else(|| terminal(io::ErrorKind::UnexpectedEof.into()))
+    let none = || io::Error::new(io::ErrorKind::UnexpectedEof, "no password was given");
+    answer.ok_or_else(|| terminal(none()))
 }

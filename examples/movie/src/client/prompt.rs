@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use inquire::{Password, PasswordDisplayMode};
+use inquire::{InquireError, Password, PasswordDisplayMode};
 
 /// Asks, and gives the answer without spaces around it; `None` at the end of the input.
 ///
@@ -34,7 +34,11 @@ pub fn ask_password(question: &str) -> io::Result<Option<String>> {
     let prompt = Password::new(question.trim_end_matches([':', ' ']))
         .without_confirmation()
         .with_display_mode(PasswordDisplayMode::Hidden);
-    prompt.prompt_skippable().map_err(io::Error::other)
+    match prompt.prompt_skippable() {
+        // Ctrl-C, which the prompt takes for itself, gives up as Escape does.
+        Err(InquireError::OperationInterrupted) => Ok(None),
+        answer => answer.map_err(io::Error::other),
+    }
 }
 
 /// Asks until the answer is yes or no; `None` at the end of the input.
