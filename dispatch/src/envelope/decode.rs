@@ -98,7 +98,12 @@ fn explain(text: &str, error: &serde_json::Error) -> Rejection {
         let text = format!("`{field}` is not known");
         return Rejection::ours(code::BAD_MESSAGE, text).naming(field);
     }
-    let key = offset_of(text, error).and_then(|offset| key_at_offset(text, offset));
+    // A type that checks its fields by itself (`#[serde(try_from = "..")]`) has no offset to give,
+    // and names the field in serde's way.
+    let key = match quoted(said, "field ") {
+        Some(field) => Some(Cow::Borrowed(field)),
+        None => offset_of(text, error).and_then(|offset| key_at_offset(text, offset)),
+    };
     let expected = said
         .rsplit_once(", expected ")
         .map(|(_, expected)| expected);

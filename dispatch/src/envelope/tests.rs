@@ -208,6 +208,25 @@ fn a_megabyte_of_what_json_forbids_costs_two_scans() {
 }
 
 #[test]
+fn a_type_that_checks_its_own_fields_names_them() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "serde_json::Value")]
+    struct Checked;
+
+    impl TryFrom<serde_json::Value> for Checked {
+        type Error = String;
+
+        fn try_from(_: serde_json::Value) -> Result<Self, String> {
+            let error = serde_json::from_str::<i64>("\"hunter2\"").expect_err("no number");
+            Err(format!("field `movie_id`: {error}"))
+        }
+    }
+    let envelope = scan(r#"{"type":"x","other":1}"#).expect("the scan passes");
+    let refusal = decode::<Checked>(&envelope, Fields::of::<Checked>()).expect_err("refused");
+    assert_eq!(refusal.text(), "`movie_id` has to be i64");
+}
+
+#[test]
 fn the_decode_names_the_field() {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -219,7 +238,9 @@ fn the_decode_names_the_field() {
         message_type: String,
     }
     for value in [r#""x""#, "[1]", " [1]", "{}", "true", "null", "1.5"] {
-        let said = refused(&format!(r#"{{"type":"t","name":"a","movie_id":{value},"x":1}}"#));
+        let said = refused(&format!(
+            r#"{{"type":"t","name":"a","movie_id":{value},"x":1}}"#
+        ));
         assert_eq!(said, "`movie_id` has to be i64", "{value}");
     }
     assert_eq!(

@@ -260,6 +260,15 @@ def scene_spellings(addr, wait):
     reply = admin.call(ok, "login", username=tag + "a", password=PASSWORD, user_type="admin")
     admin.session = reply["session"]
 
+    # What cannot be is named by the spelling that was used.
+    for type, keys in [("register", {"name": 5}), ("login", {"username": {}}),
+                       ("delete_movie", {"delete_movie_id": "x"}), ("delete_movie", {"movie_id": [1]}),
+                       ("put_notice", {"title": ["t"]}), ("put_notice", {"notice_name": None}),
+                       ("release_notice", {"notice_content": 5, "title": "t"})]:
+        reply = admin.call(no, type, **{"password": PASSWORD, "user_type": "admin", **keys})
+        named = "title" if None in keys.values() else list(keys)[0]
+        check(named in reply["msg"], type, keys, "got", reply)
+
     def upload(type, **names):
         data = some_bytes(64)
         admin.call(ok, type, data, file_size=len(data), file_md5=sampled(data), is_free=0, **names)

@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use crate::classic::zero_one;
 use crate::messages::{self, Secret, UserType};
 
-/// A key that is missing or holds the wrong thing. Its text names the key.
+/// A key that is missing or holds the wrong thing. Its text names the key in serde's way, which is
+/// where the dispatcher finds it for the reply.
 #[derive(Debug)]
 pub struct BadKey(String);
 
