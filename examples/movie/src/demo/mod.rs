@@ -20,7 +20,7 @@ pub use teller::Tally;
 /// Options of the demo.
 #[derive(Args, Clone, Debug)]
 pub struct DemoOptions {
-    /// How long a user without VIP waits, in whole seconds; a server's default is 30s
+    /// How long a user without VIP waits; a server's default is 30s
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     pub wait: Duration,
     /// The wait that the server is really given, to see the demo fail where it is another
