@@ -68,8 +68,14 @@ pub(super) async fn upload(
     request: UploadMovie,
 ) -> Result<Done, Rejection> {
     let file_md5 = sampled_md5(&request.file_md5)?;
-    check_room(&app, admin.id, request.file_size).await?;
+    let size = request.file_size;
+    check_quota(&app, admin.id, size).await?;
+    if !app.library.has_room(size)? {
+        return Err(NO_SPACE.into());
+    }
     let received = app.library.receive(&mut body).await?;
+    // Again, for what came meanwhile: uploads side by side would all have fitted alone.
+    check_quota(&app, admin.id, size).await?;
     let same = movie::live_digest.eq(received.digest.clone());
     if Movie::select().filter(same).exists(&app.db).await? {
         return Err(MOVIE_EXISTS.into());
@@ -78,7 +84,7 @@ pub(super) async fn upload(
         id: 0,
         name: names::sanitised(&request.file_name),
         key: received.key.as_str().to_owned(),
-        file_size: i64::try_from(request.file_size)?,
+        file_size: i64::try_from(size)?,
         file_md5,
         live_digest: Some(received.digest.clone()),
         digest: received.digest.clone(),
@@ -116,13 +122,10 @@ async fn settle(app: &App, key: &Key, has_row: bool) {
     }
 }
 
-/// Refuses, before the body, what there is no room for.
-async fn check_room(app: &App, admin: i64, size: u64) -> Result<(), Rejection> {
+/// Refuses what would be more than one admin may store.
+async fn check_quota(app: &App, admin: i64, size: u64) -> Result<(), Rejection> {
     if stored_by(admin, &app.db).await?.saturating_add(size) > app.rules.quota {
         return Err(QUOTA_EXCEEDED.into());
-    }
-    if !app.library.has_room(size)? {
-        return Err(NO_SPACE.into());
     }
     Ok(())
 }

@@ -389,6 +389,32 @@ async fn a_movie_without_room_is_refused_before_its_body() {
     assert!(fixture.files().is_empty());
 }
 
+/// Of two uploads that each fit alone, and are both under way, one is stored.
+#[tokio::test]
+async fn uploads_side_by_side_keep_to_the_quota() {
+    let mut config = config();
+    config.quota = 1_500;
+    let fixture = Fixture::new(Database::fresh(Kind::Sqlite).await.unwrap(), config).await;
+    let mut clients = [fixture.admin("admin").await, fixture.client().await];
+    clients[1].login("admin", UserType::Admin).await;
+    let bytes = [some_bytes(1_000), some_bytes(1_000)];
+    for (client, bytes) in clients.iter_mut().zip(&bytes) {
+        client
+            .send(upload("a.mp4", bytes, true), &bytes[..500])
+            .await;
+    }
+    eventually(async || fixture.files().len() == 2).await;
+    let mut codes = Vec::new();
+    for (client, bytes) in clients.iter_mut().zip(&bytes) {
+        tokio::io::AsyncWriteExt::write_all(&mut client.stream, &bytes[500..])
+            .await
+            .unwrap();
+        codes.push(client.reply().await["code"].clone());
+    }
+    assert_eq!(codes, [Value::Null, json!("quota_exceeded")]);
+    assert_eq!(fixture.files().len(), 1);
+}
+
 /// Row A16: the wait is the server's, and every download has its own. It is longer here than any
 /// limit of time, and trips none of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
