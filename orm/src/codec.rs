@@ -153,10 +153,15 @@ impl<P: Params + ?Sized> Params for &P {
     }
 }
 
-/// What can be read from a row: a model, or a tuple of fields.
+/// What can be read from a row: a field, a model, and tuples of these side by side.
+///
+/// `Option<Post>` is `None` where every column of the post is NULL, which is how a left join says that there is none.
+///
+/// `#[derive(Model)]` and `#[derive(Field)]` implement it. A [`Field`](crate::Field) written by hand has it in three
+/// lines: `WIDTH` 1, and [`Field::get`](crate::Field::get) with [`ColumnDef::UNNAMED`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a row",
-    note = "derive `Model` for it, or read a tuple of fields: `(i64,)`, `(i64, String)`"
+    note = "derive `Model` or `Field` for it, or read a tuple of such: `(i64, String)`"
 )]
 pub trait Decode: Sized + Send + 'static {
     /// How many columns it takes, so that another value can follow in the same row.
@@ -168,4 +173,46 @@ pub trait Decode: Sized + Send + 'static {
     ///
     /// [`Error::Decode`](crate::Error::Decode) for a value that does not fit its field.
     fn decode<R: Source>(row: &R, at: usize) -> Result<Self>;
+}
+
+impl<T: Decode> Decode for Option<T> {
+    const WIDTH: usize = T::WIDTH;
+
+    fn decode<R: Source>(row: &R, at: usize) -> Result<Self> {
+        for index in at..at + T::WIDTH {
+            if !row.is_null(index, ColumnDef::UNNAMED)? {
+                return T::decode(row, at).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+macro_rules! tuples {
+    ($($($part:ident),+;)+) => {$(
+        /// Reads the parts of the row in order.
+        impl<$($part: Decode),+> Decode for ($($part,)+) {
+            const WIDTH: usize = 0 $(+ $part::WIDTH)+;
+
+            fn decode<R: Source>(row: &R, at: usize) -> Result<Self> {
+                let mut next = at;
+                let mut skip = |width| {
+                    next += width;
+                    next - width
+                };
+                Ok(($($part::decode(row, skip($part::WIDTH))?,)+))
+            }
+        }
+    )+};
+}
+
+tuples! {
+    A;
+    A, B;
+    A, B, C;
+    A, B, C, D;
+    A, B, C, D, E;
+    A, B, C, D, E, F;
+    A, B, C, D, E, F, G;
+    A, B, C, D, E, F, G, H;
 }

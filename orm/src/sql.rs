@@ -51,9 +51,9 @@ impl Sql {
     /// ```
     /// # use packetboat_orm::{Executor, Result, sql};
     /// # async fn f(db: impl Executor) -> Result<()> {
-    /// let names = sql("SELECT name, COUNT(*) FROM user WHERE age > ? GROUP BY name").bind(18);
-    /// for (name, count) in names.all::<(String, i64)>(db).await? {
-    ///     println!("{name}: {count}");
+    /// let by_year = sql("SELECT year, COUNT(*) FROM movie WHERE year > ? GROUP BY year").bind(1990);
+    /// for (year, count) in by_year.all::<(i32, i64)>(db).await? {
+    ///     println!("{year}: {count}");
     /// }
     /// # Ok(()) }
     /// ```

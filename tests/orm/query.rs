@@ -7,7 +7,7 @@ use crate::bed::Bed;
 use crate::models::{Author, Fame, author, authors, names};
 
 /// Ann (no year, living), Bob (1900, dead, of world fame), Cid (1950, living), Dan (2000, dead).
-async fn four(db: impl Executor + Copy) {
+async fn four(db: impl Executor + Copy) -> Vec<Author> {
     let mut four = authors(db, &["ann", "bob", "cid", "dan"]).await;
     for (author, born) in four.iter_mut().skip(1).zip([1900, 1950, 2000]) {
         author.born = Some(born);
@@ -16,6 +16,7 @@ async fn four(db: impl Executor + Copy) {
     }
     four[1].fame = Fame::World;
     four[1].update(db).await.expect("an update");
+    four
 }
 
 async fn found(select: Select<Author>, db: impl Executor) -> Vec<String> {
@@ -111,6 +112,30 @@ async fn raw_pieces_bind_their_values(bed: impl Bed) {
     );
     let quoted = Author::select().filter(sql("name <> 'what?' AND name = ?").bind("ann"));
     assert_eq!(found(quoted, db).await, ["ann"]);
+}
+
+async fn raw_sql_reads_fields_models_and_both(bed: impl Bed) {
+    let db = bed.db();
+    let four = four(db).await;
+    let count = sql("SELECT COUNT(*) FROM author");
+    assert_eq!(count.one::<i64>(db).await.expect("a count"), 4);
+    let born = sql("SELECT born FROM author ORDER BY id").all::<Option<i32>>(db);
+    let expected = four.iter().map(|author| author.born).collect::<Vec<_>>();
+    assert_eq!(born.await.expect("a column"), expected);
+    // As a left join has it: the columns of the second are there, or NULL all of them.
+    let pairs = sql(
+        "SELECT a.id, a.name, a.born, a.is_living, a.fame, b.id, b.name, b.born, b.is_living, b.fame, a.name \
+         FROM author a LEFT JOIN author b ON b.id = a.id AND b.name <> ? ORDER BY a.id",
+    )
+    .bind("bob")
+    .all::<(Author, Option<Author>, String)>(db)
+    .await
+    .expect("a join");
+    let expected = four.iter().map(|author| {
+        let other = (author.name != "bob").then(|| author.clone());
+        (author.clone(), other, author.name.clone())
+    });
+    assert_eq!(pairs, expected.collect::<Vec<_>>());
 }
 
 async fn order_puts_null_first_and_breaks_ties(bed: impl Bed) {
@@ -209,10 +234,10 @@ async fn one_optional_count_and_exists(bed: impl Bed) {
 async fn a_stream_gives_every_row_in_order(bed: impl Bed) {
     let db = bed.db();
     authors(db, &[]).await;
-    let rows = (0..500)
+    let mut rows = (0..500)
         .map(|n| Author::new(&format!("a{n:03}")))
         .collect::<Vec<_>>();
-    Author::insert_all(&rows, db).await.expect("many rows");
+    Author::insert_all(&mut rows, db).await.expect("many rows");
     let stream = Author::select().order_by(author::name.asc()).stream(db);
     let back = stream
         .map_ok(|author| author.name)
@@ -228,10 +253,10 @@ async fn a_stream_gives_every_row_in_order(bed: impl Bed) {
 async fn a_stream_may_be_dropped_half_way(bed: impl Bed) {
     let db = bed.db();
     authors(db, &[]).await;
-    let rows = (0..500)
+    let mut rows = (0..500)
         .map(|n| Author::new(&format!("a{n:03}")))
         .collect::<Vec<_>>();
-    Author::insert_all(&rows, db).await.expect("many rows");
+    Author::insert_all(&mut rows, db).await.expect("many rows");
     // More often than a pool has connections: each must come back, or be replaced.
     for _ in 0..20 {
         let mut stream = Author::select().order_by(author::name.asc()).stream(db);
@@ -324,6 +349,7 @@ crate::on_every_database![
     filters_find_what_they_say,
     filters_given_one_after_another_all_hold,
     raw_pieces_bind_their_values,
+    raw_sql_reads_fields_models_and_both,
     order_puts_null_first_and_breaks_ties,
     text_sorts_by_its_bytes,
     limit_and_offset_cut_the_order,

@@ -29,15 +29,30 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         }
         Ok(())
     })?;
-    match &input.data {
-        Data::Struct(data) => newtype(input, data, &krate),
-        Data::Enum(data) if integer => integer_enum(input, data, &krate),
-        Data::Enum(data) => text_enum(input, data, &krate),
-        Data::Union(_) => Err(Error::new(
-            input.ident.span(),
-            "a field is a newtype or an enum without data",
-        )),
-    }
+    let field = match &input.data {
+        Data::Struct(data) => newtype(input, data, &krate)?,
+        Data::Enum(data) if integer => integer_enum(input, data, &krate)?,
+        Data::Enum(data) => text_enum(input, data, &krate)?,
+        Data::Union(_) => {
+            return Err(Error::new(
+                input.ident.span(),
+                "a field is a newtype or an enum without data",
+            ));
+        }
+    };
+    let ident = &input.ident;
+    Ok(quote! {
+        #field
+
+        #[automatically_derived]
+        impl #krate::Decode for #ident {
+            const WIDTH: usize = 1;
+
+            fn decode<R: #krate::Source>(row: &R, at: usize) -> #krate::Result<Self> {
+                #krate::Field::get(row, at, #krate::ColumnDef::UNNAMED)
+            }
+        }
+    })
 }
 
 fn newtype(input: &DeriveInput, data: &DataStruct, krate: &TokenStream) -> Result<TokenStream> {

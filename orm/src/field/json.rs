@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{Sink, Source};
+use crate::codec::{Decode, Sink, Source};
 use crate::error::{Result, Unfit};
 use crate::field::Field;
 use crate::table::{ColumnDef, SqlType};
@@ -50,5 +50,13 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Field for Json<T> 
         serde_json::from_str(&text)
             .map(Self)
             .map_err(|error| column.misfit(error))
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Decode for Json<T> {
+    const WIDTH: usize = 1;
+
+    fn decode<R: Source>(row: &R, at: usize) -> Result<Self> {
+        Field::get(row, at, ColumnDef::UNNAMED)
     }
 }

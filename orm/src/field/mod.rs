@@ -8,6 +8,8 @@ mod time;
 
 pub use self::json::Json;
 
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::codec::{Decode, Params, Sink, Source};
@@ -168,17 +170,39 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
-macro_rules! tuples {
-    ($($width:literal: $($field:ident $index:tt),+;)+) => {$(
-        /// Reads the columns of the row in order.
-        impl<$($field: Field),+> Decode for ($($field,)+) {
-            const WIDTH: usize = $width;
+/// Reads a field that stands alone, or in a tuple.
+macro_rules! decode {
+    ($($field:ty;)+) => {$(
+        impl Decode for $field {
+            const WIDTH: usize = 1;
 
             fn decode<R: Source>(row: &R, at: usize) -> Result<Self> {
-                Ok(($($field::get(row, at + $index, ColumnDef::UNNAMED)?,)+))
+                Field::get(row, at, ColumnDef::UNNAMED)
             }
         }
+    )+};
+}
 
+decode! {
+    bool;
+    i16;
+    i32;
+    i64;
+    u32;
+    u64;
+    f32;
+    f64;
+    String;
+    Vec<u8>;
+    DateTime<Utc>;
+    NaiveDate;
+    NaiveDateTime;
+    Uuid;
+    Decimal;
+}
+
+macro_rules! tuples {
+    ($($width:literal: $($field:ident $index:tt),+;)+) => {$(
         /// Binds the values in order.
         impl<$($field: Field),+> Params for ($($field,)+) {
             fn bind<S: Sink>(&self, sink: &mut S) -> Result<()> {
