@@ -186,9 +186,6 @@ pub enum Unfit {
     /// The driver could not encode it.
     #[error("the driver cannot encode it")]
     Driver(#[source] Arc<dyn StdError + Send + Sync>),
-    /// A key that the application must choose is not chosen.
-    #[error("the key is unset, and not one that the database chooses")]
-    KeyUnset,
     /// The value does not serialize to JSON.
     #[error("it does not serialize to JSON")]
     Json(#[source] Arc<serde_json::Error>),

@@ -67,24 +67,30 @@ pub trait ModelExt: Model {
 
     /// Inserts many rows, all or none, in as few statements as the database allows; says how many.
     ///
-    /// The keys that the database chooses are not filled in.
+    /// Unset keys that the application chooses (texts, UUIDs) are filled in. Those that the database chooses are not.
+    ///
+    /// Several statements need a transaction, and so an executor that can [`enter`](Executor::enter) one.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert); and [`Error::Encode`](crate::Error::Encode) for a key that is unset and not an
-    /// integer.
+    /// As [`insert`](Self::insert).
     #[track_caller]
-    fn insert_all<E: Executor>(rows: &[Self], db: E) -> impl Future<Output = Result<u64>> + Send {
+    fn insert_all<E: Executor>(
+        rows: &mut [Self],
+        db: E,
+    ) -> impl Future<Output = Result<u64>> + Send {
         write::insert_all(rows, db, Location::caller())
     }
 
     /// Updates every column of the row with this key.
     ///
+    /// By `&mut`, as [`save`](Self::save): what a write fills in belongs into the struct too.
+    ///
     /// # Errors
     ///
     /// [`Error::NotFound`](crate::Error::NotFound) when the row is gone.
     #[track_caller]
-    fn update<E: Executor>(&self, db: E) -> impl Future<Output = Result<()>> + Send {
+    fn update<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
         write::update(self, db, Location::caller())
     }
 

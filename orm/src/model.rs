@@ -20,10 +20,22 @@ pub trait Model: Decode + Sync {
     const TABLE: &'static Table;
 
     /// This row's key.
-    fn key(&self) -> &Self::Key;
+    ///
+    /// By value, since a key of several columns stands in several fields.
+    fn key(&self) -> Self::Key;
 
-    /// Sets the key, once the database has chosen it.
+    /// Sets the key, once it is chosen.
     fn set_key(&mut self, key: Self::Key);
+
+    /// Whether the key is not chosen yet: 0, `""`, nil, `None`.
+    fn is_new(&self) -> bool;
+
+    /// Writes the key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`](crate::Error::Encode) for a value that cannot be stored.
+    fn put_key<S: Sink>(&self, sink: &mut S) -> Result<()>;
 
     /// Writes every column but the key, in the order of the fields.
     ///
@@ -102,16 +114,25 @@ impl<M: Model> Params for Rows<'_, M> {
             match self.1 {
                 Part::Rest => row.put(sink)?,
                 Part::KeyThenRest => {
-                    row.key().put(M::TABLE, sink)?;
+                    row.put_key(sink)?;
                     row.put(sink)?;
                 }
                 Part::RestThenKey => {
                     row.put(sink)?;
-                    row.key().put(M::TABLE, sink)?;
+                    row.put_key(sink)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// The key of a row.
+pub(crate) struct OwnKey<'a, M>(pub(crate) &'a M);
+
+impl<M: Model> Params for OwnKey<'_, M> {
+    fn bind<S: Sink>(&self, sink: &mut S) -> Result<()> {
+        self.0.put_key(sink)
     }
 }
 

@@ -283,16 +283,9 @@ impl Table {
         self.columns
     }
 
-    /// The column of the primary key.
-    #[must_use]
-    pub const fn key(&self) -> &'static ColumnDef {
+    /// The column of the primary key. Others ask [`ColumnDef::is_key`], of which there may be several.
+    pub(crate) const fn key(&self) -> &'static ColumnDef {
         &self.columns[self.key]
-    }
-
-    /// The position of the primary key among the columns.
-    #[must_use]
-    pub const fn key_index(&self) -> usize {
-        self.key
     }
 
     /// The unique constraints, the primary key aside.

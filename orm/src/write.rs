@@ -5,12 +5,11 @@ use std::slice;
 use std::sync::Arc;
 
 use crate::dialect::Dialect;
-use crate::error::{Error, Result, Unfit};
+use crate::error::{Error, Result};
 use crate::executor::{Executor, Finish};
-use crate::model::{Key, KeyOf, Model, Part, ReturnedKey, Rows};
+use crate::model::{Key, Model, OwnKey, Part, ReturnedKey, Rows};
 use crate::statement::{Kind, Statement};
 use crate::table::Table;
-use crate::unfit;
 use crate::writer::placeholder;
 
 type At = &'static Location<'static>;
@@ -19,7 +18,7 @@ type At = &'static Location<'static>;
 const ROWS_PER_STATEMENT: usize = 500;
 
 pub(crate) async fn insert<M: Model>(row: &mut M, mut db: impl Executor, at: At) -> Result<()> {
-    if row.key().is_unset() {
+    if row.is_new() {
         match M::Key::generate() {
             Some(key) => row.set_key(key),
             None => return insert_choosing_key(row, db, at).await,
@@ -53,7 +52,7 @@ async fn insert_choosing_key<M: Model>(row: &mut M, mut db: impl Executor, at: A
 }
 
 pub(crate) async fn save<M: Model>(row: &mut M, mut db: impl Executor, at: At) -> Result<()> {
-    if row.key().is_unset() {
+    if row.is_new() {
         return insert(row, db, at).await;
     }
     let sql = M::TABLE.statements(db.dialect()).upsert;
@@ -110,15 +109,22 @@ pub(crate) async fn update<M: Model>(row: &M, mut db: impl Executor, at: At) -> 
 pub(crate) async fn delete<M: Model>(row: &M, mut db: impl Executor, at: At) -> Result<bool> {
     let sql = M::TABLE.statements(db.dialect()).delete;
     let statement = Statement::fixed(Kind::Delete, M::TABLE, sql, at);
-    Ok(db
-        .exec(&statement, KeyOf::<M>(row.key()))
-        .await?
-        .rows_affected
-        > 0)
+    Ok(db.exec(&statement, OwnKey(row)).await?.rows_affected > 0)
 }
 
-pub(crate) async fn insert_all<M: Model>(rows: &[M], mut db: impl Executor, at: At) -> Result<u64> {
-    let chunks = chunks(rows, db.dialect())?;
+pub(crate) async fn insert_all<M: Model>(
+    rows: &mut [M],
+    mut db: impl Executor,
+    at: At,
+) -> Result<u64> {
+    for row in rows.iter_mut().filter(|row| row.is_new()) {
+        match M::Key::generate() {
+            Some(key) => row.set_key(key),
+            // Then the database chooses it, for the other rows too.
+            None => break,
+        }
+    }
+    let chunks = chunks(rows, db.dialect());
     match chunks.as_slice() {
         [] => Ok(0),
         [only] => insert_rows(only, &mut db, at).await,
@@ -142,29 +148,26 @@ pub(crate) async fn insert_all<M: Model>(rows: &[M], mut db: impl Executor, at: 
 }
 
 /// Cuts the rows into statements: each with the keys given, or each with keys to be chosen.
-fn chunks<M: Model>(rows: &[M], dialect: Dialect) -> Result<Vec<&[M]>> {
+fn chunks<M: Model>(rows: &[M], dialect: Dialect) -> Vec<&[M]> {
     let columns = M::TABLE.columns().len();
     let most = ROWS_PER_STATEMENT
         .min(dialect.max_params() / columns)
         .max(1);
     let mut chunks = Vec::with_capacity(rows.len() / most + 1);
-    for run in rows.chunk_by(|a, b| a.key().is_unset() == b.key().is_unset()) {
-        if run[0].key().is_unset() {
-            if M::Key::generate().is_some() {
-                return Err(unfit::encode(M::TABLE.key(), Unfit::KeyUnset));
-            }
+    for run in rows.chunk_by(|a, b| a.is_new() == b.is_new()) {
+        if run[0].is_new() {
             // SQL has no multi-row form of an INSERT that names no column.
             chunks.extend(run.chunks(if columns == 1 { 1 } else { most }));
         } else {
             chunks.extend(run.chunks(most));
         }
     }
-    Ok(chunks)
+    chunks
 }
 
 async fn insert_rows<M: Model>(rows: &[M], db: &mut impl Executor, at: At) -> Result<u64> {
     let dialect = db.dialect();
-    let unset = rows[0].key().is_unset();
+    let unset = rows[0].is_new();
     let part = if unset { Part::Rest } else { Part::KeyThenRest };
     let statement = insert_statement(M::TABLE, dialect, unset, rows.len(), at);
     Ok(db.exec(&statement, Rows(rows, part)).await?.rows_affected)

@@ -265,8 +265,8 @@ async fn stream_reads_all_rows_in_order() {
     }
     let (_folder, db) = open().await;
     Number::create_table(&db).await.unwrap();
-    let rows: Vec<Number> = (0..1234).map(|value| Number { id: 0, value }).collect();
-    assert_eq!(Number::insert_all(&rows, &db).await.unwrap(), 1234);
+    let mut rows: Vec<Number> = (0..1234).map(|value| Number { id: 0, value }).collect();
+    assert_eq!(Number::insert_all(&mut rows, &db).await.unwrap(), 1234);
     let mut stream = Number::select().order_by(number::id.asc()).stream(&db);
     let mut expected = 0;
     while let Some(row) = stream.next().await {

@@ -29,8 +29,8 @@ async fn open() -> (tempfile::TempDir, sqlite::Pool) {
     (folder, db)
 }
 
-async fn pragma<T: packetboat_orm::Field>(mut db: &sqlx::SqlitePool, text: &'static str) -> T {
-    db.one::<(T,)>(&Statement::read(text), ()).await.unwrap().0
+async fn pragma<T: packetboat_orm::Decode>(mut db: &sqlx::SqlitePool, text: &'static str) -> T {
+    db.one::<T>(&Statement::read(text), ()).await.unwrap()
 }
 
 #[tokio::test]

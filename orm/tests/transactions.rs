@@ -332,9 +332,9 @@ mod cases {
         let tx = connection.enter().await.unwrap();
         tx.rollback().await.unwrap();
         assert_eq!(owners(&mut connection).await, ["ann", "bob"]);
-        let rows: Vec<Coin> = (0..1200).map(|n| coin(&format!("u{n}"))).collect();
+        let mut rows: Vec<Coin> = (0..1200).map(|n| coin(&format!("u{n}"))).collect();
         assert_eq!(
-            Coin::insert_all(&rows, &mut connection).await.unwrap(),
+            Coin::insert_all(&mut rows, &mut connection).await.unwrap(),
             1200
         );
         // Dropped without an end, the transaction has taken the connection with it.

@@ -184,8 +184,8 @@ async fn wrapper_sees_every_statement_through_enter_and_in_a_task() {
 #[tokio::test]
 async fn wrapper_sees_streams_batches_and_raw_sql() {
     let mut db = open().await;
-    let rows: Vec<Note> = (0..1001).map(|n| note(&n.to_string())).collect();
-    assert_eq!(Note::insert_all(&rows, &mut db).await.unwrap(), 1001);
+    let mut rows: Vec<Note> = (0..1001).map(|n| note(&n.to_string())).collect();
+    assert_eq!(Note::insert_all(&mut rows, &mut db).await.unwrap(), 1001);
     assert_eq!(db.take().len(), 3);
     let line = line!() + 1;
     let mut stream = Note::select().stream(&mut db);

@@ -379,7 +379,7 @@ async fn what_no_database_stores_alike_is_refused_before_anything_is_written(bed
             other => panic!("{said}: {other:?}"),
         }
         // Nor in a batch behind good rows, nor in an update.
-        let batch = Odd::insert_all(&[even(), row.clone()], db).await;
+        let batch = Odd::insert_all(&mut [even(), row.clone()], db).await;
         assert!(
             matches!(batch, Err(Error::Encode { .. })),
             "{said}: {batch:?}"

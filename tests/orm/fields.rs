@@ -183,7 +183,7 @@ async fn extremes_come_back(bed: impl Bed) {
         );
     }
     assert_eq!(
-        Plain::insert_all(&[least(), greatest()], db)
+        Plain::insert_all(&mut [least(), greatest()], db)
             .await
             .expect("a batch"),
         2
@@ -258,7 +258,7 @@ async fn every_type_is_found_by_its_value(bed: impl Bed) {
     Plain::create_table(db)
         .await
         .expect("a table of every type");
-    Plain::insert_all(&[least(), greatest()], db)
+    Plain::insert_all(&mut [least(), greatest()], db)
         .await
         .expect("two rows");
     for row in [least(), greatest()] {

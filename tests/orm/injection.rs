@@ -147,13 +147,13 @@ async fn payloads_are_written_and_read_as_they_are(bed: impl Bed) {
             .expect("a query"),
         rows
     );
-    let again = CORPUS
+    let mut again = CORPUS
         .iter()
         .enumerate()
         .map(|(number, payload)| Victim::of(payload, number + 1000))
         .collect::<Vec<_>>();
     assert_eq!(
-        Victim::insert_all(&again, db).await.expect("a batch"),
+        Victim::insert_all(&mut again, db).await.expect("a batch"),
         CORPUS.len() as u64
     );
     assert_eq!(bystanders(db).await, before);
@@ -162,12 +162,12 @@ async fn payloads_are_written_and_read_as_they_are(bed: impl Bed) {
 async fn payloads_in_filters_find_themselves_alone(bed: impl Bed) {
     let db = bed.db();
     let before = tables(db).await;
-    let rows = CORPUS
+    let mut rows = CORPUS
         .iter()
         .enumerate()
         .map(|(number, payload)| Victim::of(payload, number))
         .collect::<Vec<_>>();
-    Victim::insert_all(&rows, db).await.expect("a batch");
+    Victim::insert_all(&mut rows, db).await.expect("a batch");
     for (row, payload) in rows.iter().zip(CORPUS) {
         let raw = |text: &'static str| -> Sql { sql(text).bind(*payload) };
         let quoted = match db.dialect() {
@@ -205,12 +205,12 @@ async fn payloads_in_filters_find_themselves_alone(bed: impl Bed) {
 async fn payloads_in_updates_and_deletes_touch_one_row(bed: impl Bed) {
     let db = bed.db();
     let before = tables(db).await;
-    let rows = CORPUS
+    let mut rows = CORPUS
         .iter()
         .enumerate()
         .map(|(number, payload)| Victim::of(payload, number))
         .collect::<Vec<_>>();
-    Victim::insert_all(&rows, db).await.expect("a batch");
+    Victim::insert_all(&mut rows, db).await.expect("a batch");
     for payload in CORPUS {
         let update = Victim::select()
             .filter(victim::select.eq(*payload))

@@ -245,10 +245,10 @@ async fn the_pool_goes_on_after_cancelled_statements(bed: impl Bed) {
 async fn a_stream_may_be_dropped_in_a_transaction(bed: impl Bed) {
     let db = bed.db();
     authors(db, &[]).await;
-    let rows = (0..500)
+    let mut rows = (0..500)
         .map(|n| Author::new(&format!("a{n:03}")))
         .collect::<Vec<_>>();
-    Author::insert_all(&rows, db).await.expect("many rows");
+    Author::insert_all(&mut rows, db).await.expect("many rows");
     let mut tx = begin(db).await.expect("a transaction");
     for _ in 0..3 {
         let mut stream = Author::select()

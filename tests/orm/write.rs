@@ -97,7 +97,7 @@ async fn update_writes_every_column_of_one_row(bed: impl Bed) {
 
 async fn update_of_a_row_that_is_gone_is_an_error(bed: impl Bed) {
     let db = bed.db();
-    let ann = authors(db, &["ann"]).await.remove(0);
+    let mut ann = authors(db, &["ann"]).await.remove(0);
     assert!(ann.delete(db).await.expect("a delete"));
     assert!(matches!(
         ann.update(db).await,
@@ -128,14 +128,14 @@ async fn insert_of_a_key_that_is_there_is_an_error(bed: impl Bed) {
 async fn insert_all_takes_more_rows_than_one_statement_can(bed: impl Bed) {
     let db = bed.db();
     authors(db, &[]).await;
-    let rows = (0..1234)
+    let mut rows = (0..1234)
         .map(|n| Author {
             born: Some(n),
             ..Author::new(&format!("a{n}"))
         })
         .collect::<Vec<_>>();
     assert_eq!(
-        Author::insert_all(&rows, db).await.expect("many rows"),
+        Author::insert_all(&mut rows, db).await.expect("many rows"),
         1234
     );
     let back = Author::select()
@@ -149,7 +149,7 @@ async fn insert_all_takes_more_rows_than_one_statement_can(bed: impl Bed) {
             .zip(&rows)
             .all(|(back, row)| back.name == row.name && back.born == row.born)
     );
-    assert_eq!(Author::insert_all(&[], db).await.expect("no rows"), 0);
+    assert_eq!(Author::insert_all(&mut [], db).await.expect("no rows"), 0);
 }
 
 async fn insert_all_writes_all_or_nothing(bed: impl Bed) {
@@ -160,7 +160,7 @@ async fn insert_all_writes_all_or_nothing(bed: impl Bed) {
         .collect::<Vec<_>>();
     // In the last of the statements.
     rows[1233].name = "ann".to_owned();
-    let error = Author::insert_all(&rows, db)
+    let error = Author::insert_all(&mut rows, db)
         .await
         .expect_err("a name is taken");
     assert!(error.is_unique("name"), "{error:?}");
@@ -214,6 +214,17 @@ async fn uuid_keys_are_made_here(bed: impl Bed) {
         Token::find(given.id, db).await.expect("a query"),
         Some(given)
     );
+    // In a batch too, beside one that is given.
+    let mut batch = [0, 8, 0].map(|id| Token {
+        id: Uuid::from_u128(id),
+        owner: "dan".to_owned(),
+    });
+    let written = Token::insert_all(&mut batch, db).await.expect("a batch");
+    assert_eq!(written, 3);
+    for token in batch {
+        let found = Token::find(token.id, db).await.expect("a query");
+        assert_eq!(found, Some(token));
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Model)]

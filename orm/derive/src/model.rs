@@ -189,12 +189,20 @@ fn implementation(
 
                 const TABLE: &'static #krate::Table = TABLE;
 
-                fn key(&self) -> &#key_ty {
-                    &self.#key_ident
+                fn key(&self) -> #key_ty {
+                    ::core::clone::Clone::clone(&self.#key_ident)
                 }
 
                 fn set_key(&mut self, key: #key_ty) {
                     self.#key_ident = key;
+                }
+
+                fn is_new(&self) -> bool {
+                    #krate::Key::is_unset(&self.#key_ident)
+                }
+
+                fn put_key<S: #krate::Sink>(&self, sink: &mut S) -> #krate::Result<()> {
+                    #krate::Key::put(&self.#key_ident, TABLE, sink)
                 }
 
                 fn put<S: #krate::Sink>(&self, sink: &mut S) -> #krate::Result<()> {
