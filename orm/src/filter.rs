@@ -91,13 +91,19 @@ impl<M, T: Field> Column<M, T> {
         self.compare(Comparison::Le, &value.into_value())
     }
 
-    /// `column IN (values)`; of no values, no row.
+    /// `column IN (values)`; of no values, no row. `None` among them is NULL, as in [`eq`](Self::eq).
     pub fn is_in<V: IntoValue<T>>(self, values: impl IntoIterator<Item = V>) -> Filter<M> {
         let values = values
             .into_iter()
-            .map(|value| Value::of(self.def, &value.into_value()))
-            .collect();
-        Filter::new(Node::In(self.def, values))
+            .map(|value| Value::of(self.def, &value.into_value()));
+        let (nulls, values): (Vec<_>, Vec<_>) = values.partition(Value::is_null);
+        let found = Node::In(self.def, values);
+        // Inside of IN, NULL finds nothing, and its negation nothing at all.
+        if nulls.is_empty() {
+            Filter::new(found)
+        } else {
+            Filter::new(Node::Null(self.def).or(found))
+        }
     }
 
     /// Assigns a value in [`Select::update`](crate::Select::update).

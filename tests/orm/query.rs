@@ -114,6 +114,22 @@ async fn raw_pieces_bind_their_values(bed: impl Bed) {
     assert_eq!(found(quoted, db).await, ["ann"]);
 }
 
+async fn a_list_with_none_finds_null_too(bed: impl Bed) {
+    let db = bed.db();
+    four(db).await;
+    let any = || author::born.is_in([None, Some(1900)]);
+    assert_eq!(
+        found(Author::select().filter(any()), db).await,
+        ["ann", "bob"]
+    );
+    assert_eq!(
+        found(Author::select().filter(!any()), db).await,
+        ["cid", "dan"]
+    );
+    let null = author::born.is_in([None::<i32>]);
+    assert_eq!(found(Author::select().filter(null), db).await, ["ann"]);
+}
+
 async fn raw_sql_reads_fields_models_and_both(bed: impl Bed) {
     let db = bed.db();
     let four = four(db).await;
@@ -349,6 +365,7 @@ crate::on_every_database![
     filters_find_what_they_say,
     filters_given_one_after_another_all_hold,
     raw_pieces_bind_their_values,
+    a_list_with_none_finds_null_too,
     raw_sql_reads_fields_models_and_both,
     order_puts_null_first_and_breaks_ties,
     text_sorts_by_its_bytes,
