@@ -3,9 +3,12 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+
 use crate::dialect::Dialect;
 use crate::statement::{Kind, Statement};
 use crate::table::{ColumnDef, DefaultValue, SqlType, Table};
+use crate::unfit;
 use crate::writer::Writer;
 
 /// The statement that creates the table with its key and unique constraints.
@@ -157,6 +160,13 @@ fn key(writer: &mut Writer, column: &ColumnDef, dialect: Dialect) {
 fn default(writer: &mut Writer, column: &ColumnDef, value: DefaultValue, dialect: Dialect) {
     // In brackets: MySQL takes an expression there, but for TEXT and BLOB no bare literal.
     writer.push(" DEFAULT (");
+    // SQLite keeps the digits of a decimal with a scale as an integer.
+    let scale = column.scale().filter(|_| dialect == Dialect::Sqlite);
+    if let Some(digits) = scale.and_then(|scale| digits(column, value, scale)) {
+        writer.integer(digits);
+        writer.push(")");
+        return;
+    }
     match value {
         DefaultValue::Bool(value) => writer.push(match (value, dialect) {
             (true, Dialect::Sqlite) => "1",
@@ -165,12 +175,7 @@ fn default(writer: &mut Writer, column: &ColumnDef, value: DefaultValue, dialect
             (false, _) => "FALSE",
         }),
         DefaultValue::Float(value) => writer.float(value),
-        DefaultValue::Int(value) => match column.scale() {
-            Some(scale) if dialect == Dialect::Sqlite && column.ty() == SqlType::Decimal => {
-                writer.integer(value.saturating_mul(10_i64.saturating_pow(scale)));
-            }
-            _ => writer.integer(value),
-        },
+        DefaultValue::Int(value) => writer.integer(value),
         // The very text that the SQLite codec writes: fixed width, microseconds.
         DefaultValue::Now => writer.push(match (dialect, column.ty()) {
             (Dialect::Sqlite, SqlType::Date) => "strftime('%Y-%m-%d', 'now')",
@@ -185,6 +190,17 @@ fn default(writer: &mut Writer, column: &ColumnDef, value: DefaultValue, dialect
         DefaultValue::Text(value) => writer.literal(value),
     }
     writer.push(")");
+}
+
+/// The digits of a default that is a number which the column can hold.
+fn digits(column: &ColumnDef, value: DefaultValue, scale: u32) -> Option<i64> {
+    let number: Decimal = match value {
+        DefaultValue::Float(value) => format!("{value}").parse().ok()?,
+        DefaultValue::Int(value) => value.into(),
+        DefaultValue::Text(value) => value.parse().ok()?,
+        DefaultValue::Bool(_) | DefaultValue::Now => return None,
+    };
+    unfit::scaled(column, number, scale).ok()
 }
 
 #[cfg(test)]

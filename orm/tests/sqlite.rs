@@ -323,3 +323,26 @@ async fn crate_may_have_another_name_and_fields_those_of_keywords() {
         "k"
     );
 }
+
+#[tokio::test]
+async fn default_of_a_scaled_decimal_has_its_scale() {
+    #[derive(Clone, Debug, Model, PartialEq)]
+    struct Price {
+        id: i64,
+        #[model(scale = 2, default = 5)]
+        whole: Decimal,
+        #[model(scale = 2, default = -9.99)]
+        number: Decimal,
+        #[model(scale = 2, default = "12.5")]
+        text: Decimal,
+    }
+    let (_folder, db) = open().await;
+    Price::create_table(&db).await.unwrap();
+    sql("INSERT INTO price DEFAULT VALUES")
+        .exec(&db)
+        .await
+        .unwrap();
+    let price = Price::select().one(&db).await.unwrap();
+    let all = [price.whole, price.number, price.text].map(|decimal| decimal.to_string());
+    assert_eq!(all, ["5.00", "-9.99", "12.50"]);
+}
