@@ -175,7 +175,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`Executor::enter`]. A write in it is refused.
+    /// As [`Executor::enter`]. The database refuses a write in it; SQLite does so on the readers of [`open`], and not on a
+    /// pool that was made with sqlx, or in memory.
     pub async fn begin_read(&self) -> Result<Tx<sqlx::Sqlite>> {
         Tx::begin(&self.readers, sqlx::Sqlite::BEGIN_READ).await
     }

@@ -152,7 +152,8 @@ impl DbPool {
     ///
     /// # Errors
     ///
-    /// As [`Executor::enter`]. A write in it is refused by the database.
+    /// As [`Executor::enter`]. The database refuses a write in it; SQLite does so on the readers of `sqlite::open`, and not on a
+    /// pool that was made with sqlx, or in memory.
     pub async fn begin_read(&self) -> Result<DbTx> {
         match &self.0 {
             #[cfg(feature = "mysql")]
