@@ -108,6 +108,7 @@ pub trait ModelExt: Model {
     ///
     /// # Errors
     ///
+    /// [`Error::Unsupported`](crate::Error::Unsupported) in a transaction on MySQL, which would commit it half way.
     /// [`Error::Database`](crate::Error::Database) where the account may not, or the database refuses.
     #[track_caller]
     fn create_table<E: Executor>(mut db: E) -> impl Future<Output = Result<()>> + Send {

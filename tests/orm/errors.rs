@@ -1,7 +1,11 @@
 //! Errors that a program tells apart by `match`.
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use packetboat_orm::{DbPool, Dialect, Error, Executor, Model, ModelExt, Statement, Unfit};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
+use packetboat_orm::{
+    DbPool, Dialect, Error, Executor, Json, Model, ModelExt, Statement, Unfit, sql,
+};
+use rust_decimal::Decimal;
+use uuid::Uuid;
 
 use crate::bed::Bed;
 use crate::models::{Author, author, authors, names};
@@ -425,6 +429,107 @@ async fn a_filter_refuses_such_a_value_too(bed: impl Bed) {
     assert_eq!(Odd::select().one(db).await.expect("a row").number, 0.0);
 }
 
+/// Reads a value as every type that there is. Whether one of them fits does not matter here, only that none panics.
+async fn read_as_everything(value: &'static str, db: impl Executor + Copy) {
+    macro_rules! read_as {
+        ($($ty:ty),+ $(,)?) => {$(
+            let read = sql(value).one::<$ty>(db).await;
+            assert!(
+                matches!(read, Ok(_) | Err(Error::Decode { .. })),
+                "{value} as {}: {read:?}",
+                stringify!($ty)
+            );
+        )+};
+    }
+    read_as!(bool, i16, i32, i64, u32, u64, f32, f64, String, Vec<u8>);
+    read_as!(DateTime<Utc>, NaiveDate, NaiveDateTime, Uuid, Decimal);
+    read_as!(
+        Json<serde_json::Value>,
+        Option<i64>,
+        Option<Decimal>,
+        (i64, i64)
+    );
+}
+
+async fn no_value_in_the_database_makes_it_panic(bed: impl Bed) {
+    let db = bed.db();
+    let everywhere = [
+        "SELECT NULL",
+        "SELECT 0",
+        "SELECT -1",
+        "SELECT 9223372036854775807",
+        "SELECT 1e300",
+        "SELECT 1e-300",
+        "SELECT 0.1",
+        "SELECT 79228162514264337593543950336.5",
+        "SELECT ''",
+        "SELECT 'x'",
+        "SELECT '0000-00-00'",
+        "SELECT '99999-01-01T00:00:00Z'",
+        "SELECT '1e400'",
+    ];
+    let here: &[&'static str] = match db.dialect() {
+        Dialect::MySql => &[
+            "SELECT 18446744073709551615",
+            "SELECT CAST(99999999999999999999999999999999999999999999999999999999999999999 AS DECIMAL(65))",
+            "SELECT CAST('-838:59:59' AS TIME)",
+            "SELECT CAST('9999-12-31 23:59:59.999999' AS DATETIME(6))",
+            "SELECT TIMESTAMP('0000-00-00')",
+            "SELECT b'10101010'",
+            "SELECT x'ff'",
+        ],
+        Dialect::Postgres => &[
+            "SELECT 'NaN'::float8",
+            "SELECT 'Infinity'::float4",
+            "SELECT 'NaN'::numeric",
+            "SELECT 1e-1000::numeric",
+            "SELECT 1e1000::numeric",
+            "SELECT 1e-29::numeric(40, 30)",
+            "SELECT 'infinity'::timestamptz",
+            "SELECT '-infinity'::timestamp",
+            "SELECT 'infinity'::date",
+            "SELECT '-infinity'::date",
+            "SELECT '294276-12-31 23:59:59'::timestamp",
+            "SELECT '4713-01-01 BC'::timestamptz",
+            "SELECT '5874897-12-31'::date",
+            "SELECT '\\x'::bytea",
+            "SELECT '{}'::jsonb",
+            "SELECT 'null'::json",
+            "SELECT '1 day'::interval",
+            "SELECT ARRAY[1, 2]",
+            "SELECT 'a'::\"char\"",
+            "SELECT '1.2.3.4'::inet",
+            "SELECT 4294967295::oid",
+        ],
+        Dialect::Sqlite => &[
+            "SELECT 9e999",
+            "SELECT -9e999",
+            "SELECT x'ff'",
+            "SELECT CAST(x'ff' AS TEXT)",
+            "SELECT CAST(x'6100' AS TEXT)",
+            "SELECT zeroblob(16)",
+        ],
+    };
+    for value in everywhere.iter().chain(here) {
+        read_as_everything(value, db).await;
+    }
+}
+
+async fn unsigned_columns_of_others_are_read(bed: impl Bed) {
+    let db = bed.db();
+    if db.dialect() != Dialect::MySql {
+        return;
+    }
+    let small = sql("SELECT CAST(7 AS UNSIGNED)");
+    assert_eq!(small.clone().one::<u32>(db).await.expect("a number"), 7);
+    assert_eq!(small.one::<i64>(db).await.expect("a number"), 7);
+    let large = sql("SELECT CAST(18446744073709551615 AS UNSIGNED)");
+    assert!(matches!(
+        large.one::<u64>(db).await,
+        Err(Error::Decode { .. })
+    ));
+}
+
 /// PostgreSQL has no NUL in its texts; the others have, and give it back.
 async fn the_character_nul_comes_back_or_is_refused_before_anything_is_written(bed: impl Bed) {
     let db = bed.db();
@@ -477,5 +582,7 @@ crate::on_every_database![
     null_for_a_field_that_takes_none_names_table_and_column,
     what_no_database_stores_alike_is_refused_before_anything_is_written,
     a_filter_refuses_such_a_value_too,
+    no_value_in_the_database_makes_it_panic,
+    unsigned_columns_of_others_are_read,
     the_character_nul_comes_back_or_is_refused_before_anything_is_written,
 ];

@@ -5,11 +5,11 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use packetboat_orm::{
-    Error, Executor, Finish, ModelExt, Result, begin, transaction, try_transaction,
+    Dialect, Error, Executor, Finish, ModelExt, Result, begin, sql, transaction, try_transaction,
 };
 
 use crate::bed::Bed;
-use crate::models::{Author, author, authors, names};
+use crate::models::{Author, Bystander, author, authors, names};
 
 async fn a_transaction_keeps_what_it_did(bed: impl Bed) {
     let db = bed.db();
@@ -160,6 +160,66 @@ async fn an_open_nested_transaction_shuts_out_the_outer(bed: impl Bed) {
         .expect("an insert");
     outer.commit().await.expect("the transaction");
     assert_eq!(names(db).await, ["ann"]);
+}
+
+/// MariaDB ends a transaction whose snapshot another has overtaken. Swallowed by the closure, that error must not become
+/// a commit of what comes after it alone.
+async fn a_transaction_that_the_server_ended_is_not_kept_by_halves(bed: impl Bed) {
+    let db = bed.db();
+    if db.dialect() != Dialect::MySql {
+        return;
+    }
+    authors(db, &["ann"]).await;
+    let kept = transaction(db, async |tx| {
+        // The default of MariaDB 11.6 and later; MySQL does not know it.
+        let _ = sql("SET SESSION innodb_snapshot_isolation = ON")
+            .exec(&mut *tx)
+            .await;
+        Author::new("before").insert(&mut *tx).await?;
+        let ann = || Author::select().filter(author::name.eq("ann"));
+        ann().one(&mut *tx).await?;
+        ann().update([author::born.set(1)], db).await?;
+        let refused = ann().update([author::born.set(2)], &mut *tx).await;
+        let after = Author::new("after").insert(&mut *tx).await;
+        match refused {
+            // A server that lets it pass.
+            Ok(_) => after,
+            Err(error) => {
+                assert!(matches!(error, Error::Busy { .. }), "{error:?}");
+                assert!(matches!(after, Err(Error::Aborted)), "{after:?}");
+                Ok(())
+            }
+        }
+    })
+    .await;
+    let names = names(db).await;
+    match kept {
+        Ok(()) => assert_eq!(names, ["ann", "before", "after"]),
+        Err(error) => {
+            assert!(matches!(error, Error::Aborted), "{error:?}");
+            assert_eq!(names, ["ann"]);
+        }
+    }
+}
+
+async fn a_table_is_not_created_in_a_transaction_that_it_would_commit(bed: impl Bed) {
+    let db = bed.db();
+    authors(db, &[]).await;
+    let undone: Result<()> = transaction(db, async |tx| {
+        Author::new("ann").insert(&mut *tx).await?;
+        Bystander::create_table(tx).await?;
+        Err(Error::NotFound { table: "nothing" })
+    })
+    .await;
+    if db.dialect() == Dialect::MySql {
+        assert!(
+            matches!(undone, Err(Error::Unsupported { .. })),
+            "{undone:?}"
+        );
+    } else {
+        assert!(matches!(undone, Err(Error::NotFound { table: "nothing" })));
+    }
+    assert_eq!(names(db).await, [""; 0]);
 }
 
 async fn a_cancelled_savepoint_poisons_the_commit(bed: impl Bed) {
@@ -340,6 +400,8 @@ crate::on_every_database![
     a_nested_transaction_undoes_its_own_part_alone,
     nested_transactions_go_three_deep,
     an_open_nested_transaction_shuts_out_the_outer,
+    a_transaction_that_the_server_ended_is_not_kept_by_halves,
+    a_table_is_not_created_in_a_transaction_that_it_would_commit,
     a_cancelled_savepoint_poisons_the_commit,
     a_cancelled_write_poisons_the_commit,
     a_transaction_with_a_cancelled_statement_can_be_rolled_back,

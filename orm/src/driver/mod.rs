@@ -47,6 +47,10 @@ pub trait Driver: Database<Arguments: Sink, Row: Source> + sealed::Sealed {
     #[doc(hidden)]
     const BEGIN_READ: &'static str;
 
+    /// Whether a statement that changes tables commits the transaction that it stands in.
+    #[doc(hidden)]
+    const SCHEMA_COMMITS: bool;
+
     /// Whether a connection that was left in a transaction is rolled back, or closed.
     #[doc(hidden)]
     const ROLLS_BACK_WHEN_LEFT: bool;

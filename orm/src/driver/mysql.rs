@@ -26,6 +26,7 @@ impl Driver for MySql {
     const DIALECT: Dialect = Dialect::MySql;
     const BEGIN: &'static str = "BEGIN";
     const BEGIN_READ: &'static str = "START TRANSACTION READ ONLY";
+    const SCHEMA_COMMITS: bool = true;
     // A server that does not answer would not answer a rollback either.
     const ROLLS_BACK_WHEN_LEFT: bool = false;
     // sqlx 0.9.0 forgets a PREPARE that was dropped, and takes its answer for that of the next statement: at best a
@@ -59,9 +60,10 @@ impl Driver for MySql {
 
     fn harm(error: &sqlx::Error) -> Harm {
         match error.as_database_error().map(number) {
-            // A deadlock rolls back everything, and what follows would commit by itself. A lock that took too long
-            // does so too, under innodb_rollback_on_timeout, and does not tell.
-            Some(1213 | 1205) => Harm::Transaction,
+            // A deadlock rolls back everything, and what follows would commit by itself; so does a full lock table, and
+            // on MariaDB a row changed since it was read. A lock that took too long does so too, under
+            // innodb_rollback_on_timeout, and does not tell.
+            Some(1020 | 1205 | 1206 | 1213) => Harm::Transaction,
             Some(_) => Harm::None,
             None => Harm::Transaction,
         }
@@ -218,7 +220,6 @@ impl Source for MySqlRow {
 
     gets! {
         bool(bool);
-        i64(i64);
         f32(f32);
         f64(f64);
         text(String);
@@ -227,6 +228,17 @@ impl Source for MySqlRow {
         decimal(Decimal);
         naive_datetime(NaiveDateTime);
         date(NaiveDate);
+    }
+
+    fn i64(&self, index: usize, column: &ColumnDef) -> Result<i64> {
+        match self.try_get::<i64, _>(index) {
+            Ok(value) => Ok(value),
+            // An UNSIGNED column, of a table that others have made.
+            Err(error) => match self.try_get::<u64, _>(index) {
+                Ok(value) => i64::try_from(value).map_err(|error| column.misfit(error)),
+                Err(_) => Err(column.misfit(error)),
+            },
+        }
     }
 
     fn datetime(&self, index: usize, column: &ColumnDef) -> Result<DateTime<Utc>> {

@@ -27,6 +27,7 @@ impl Driver for Postgres {
     const DIALECT: Dialect = Dialect::Postgres;
     const BEGIN: &'static str = "BEGIN";
     const BEGIN_READ: &'static str = "BEGIN READ ONLY";
+    const SCHEMA_COMMITS: bool = false;
     // A server that does not answer would not answer a rollback either.
     const ROLLS_BACK_WHEN_LEFT: bool = false;
     // sqlx counts the answers that are owed, and reads past them.

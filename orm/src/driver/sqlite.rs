@@ -28,6 +28,7 @@ impl Driver for Sqlite {
     // it would have to begin again.
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
     const BEGIN_READ: &'static str = "BEGIN";
+    const SCHEMA_COMMITS: bool = false;
     // The connection's thread works in order, so a rollback sent now comes after whatever was cancelled; and closing
     // the only connection to a database in memory would lose the database.
     const ROLLS_BACK_WHEN_LEFT: bool = true;

@@ -130,6 +130,12 @@ impl<DB: Driver> Session<DB> {
         self.settle()?;
         self.check_usable()?;
         let in_transaction = self.depth > 0;
+        if DB::SCHEMA_COMMITS && in_transaction && statement.kind() == Kind::Schema {
+            return Err(Error::Unsupported {
+                dialect: DB::DIALECT,
+                what: "a change of tables in a transaction, which it would commit half way",
+            });
+        }
         let lease = self.lease.as_mut().ok_or(Error::NestedOpen)?;
         self.under_way = in_transaction.then_some(statement.kind());
         let outcome = lease.run(statement, arguments, out).await;
