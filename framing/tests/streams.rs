@@ -301,6 +301,37 @@ async fn chunks_are_leased_and_a_hoarder_waits_for_itself() {
 }
 
 #[tokio::test]
+async fn a_body_is_lent_to_a_function_that_takes_any() {
+    async fn collect(mut body: impl Body) -> Result<(u64, Vec<u8>), Error> {
+        let announced = body.remaining();
+        let mut bytes = Vec::new();
+        while body.gather().await? {}
+        let first = body.take().expect("something has been gathered");
+        bytes.extend_from_slice(&first);
+        body.copy_to(&mut bytes).await?;
+        Ok((announced, bytes))
+    }
+    let (near, far) = duplex(1 << 16);
+    let mut writer = Writer::new(near, Prefix::CLASSIC, &Limits::default());
+    let mut reader = Reader::new(far, Prefix::CLASSIC, &Limits::default());
+    let sent = pattern(3_000_000);
+    let source = Source::bytes(sent.clone());
+    let send = writer.send_with(source, |out| serde_json::to_writer(out, "film"));
+    let receive = async {
+        reader.message().await?.expect("a message");
+        let mut attachment = reader.attachment(3_000_000)?;
+        let got = collect(&mut attachment).await?;
+        assert_eq!(attachment.remaining(), 0);
+        Ok::<_, Error>(got)
+    };
+    let (sending, received) = tokio::join!(send, receive);
+    sending.expect("sent");
+    let (announced, got) = received.expect("received");
+    assert_eq!(announced, 3_000_000);
+    assert!(got == sent, "other bytes");
+}
+
+#[tokio::test]
 async fn a_half_closed_peer_still_gets_its_reply() {
     let (mut peer, io) = duplex(1 << 16);
     peer.write_all(b"\x04\0\0\0list")
