@@ -40,7 +40,7 @@ impl Disconnect {
     /// Whether an answer may still be on its way when the connection closes, while its peer may
     /// still be sending.
     pub(crate) fn answers_first(&self) -> bool {
-        matches!(self, Self::Answered { .. } | Self::Stopped)
+        matches!(self, Self::Answered { .. })
     }
 
     /// Whether nothing that is queued can arrive any more.

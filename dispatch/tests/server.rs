@@ -244,6 +244,20 @@ async fn shutdown_finishes_what_has_begun_and_sends_nothing_to_the_others() {
 }
 
 #[tokio::test]
+async fn shutdown_does_not_wait_for_peers_between_two_requests() {
+    let running = serve(&World::default(), Limits::default()).await;
+    let mut idle = connect(running.addr).await;
+    assert!(idle.is_alive().await);
+    running.stop.shutdown();
+    let ended = timeout(Duration::from_secs(2), running.serving).await;
+    assert!(
+        matches!(ended, Ok(Ok(Ok(())))),
+        "a peer that keeps its connection open holds up nobody: {ended:?}"
+    );
+    drop(idle);
+}
+
+#[tokio::test]
 async fn shutdown_ends_what_does_not_finish_in_time() {
     let world = World::default();
     let limits = Limits {
