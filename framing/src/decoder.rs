@@ -152,10 +152,16 @@ impl<H: Header> Decoder<H> {
     /// What stands in it already must stay. There is room for at least one byte; a read that
     /// fills the room is given twice as much next time, up to 64 KiB.
     pub fn space(&mut self) -> &mut Vec<u8> {
+        let mut least = 1;
         if self.buf.capacity() > 0 && self.buf.len() == self.buf.capacity() {
             self.room = (self.room * 2).min(MAX_ROOM);
+            // Inside a message its length says how much is still to come; between messages only
+            // the last read does.
+            if !matches!(self.state, State::Message { .. }) {
+                least = self.room;
+            }
         }
-        self.make_room(1);
+        self.make_room(least);
         &mut self.buf
     }
 
@@ -438,5 +444,66 @@ impl<H> fmt::Debug for Decoder<H> {
             .field("buffered", &(self.buf.len() - self.start - self.lent))
             .field("logged_in", &self.logged_in)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prefix::Prefix;
+
+    use super::*;
+
+    fn decoder() -> Decoder<Prefix> {
+        Decoder::new(Prefix::CLASSIC, &Limits::default())
+    }
+
+    /// Fills all the room that a read is given, and says how much it was.
+    fn fill(decoder: &mut Decoder<Prefix>) -> usize {
+        let space = decoder.space();
+        let room = space.capacity() - space.len();
+        space.resize(space.capacity(), 0);
+        room
+    }
+
+    #[test]
+    fn room_doubles_while_reads_fill_it_up_to_a_bound() {
+        let mut decoder = decoder();
+        // Frames of no meaning: only how much room a read is given is looked at.
+        let rooms: Vec<usize> = (0..8)
+            .map(|_| {
+                let room = fill(&mut decoder);
+                decoder.start = decoder.buf.len();
+                room
+            })
+            .collect();
+        let kib: Vec<usize> = rooms.iter().map(|room| room / 1024).collect();
+        assert_eq!(kib[0], 4, "a stranger's first read is small");
+        assert!(kib.is_sorted(), "{kib:?}");
+        assert_eq!(kib[7], 64, "{kib:?}");
+        assert!(kib.windows(2).all(|pair| pair[1] <= 2 * pair[0]), "{kib:?}");
+    }
+
+    #[test]
+    fn room_stays_as_it_is_while_reads_do_not_fill_it() {
+        let mut decoder = decoder();
+        for _ in 0..20 {
+            let space = decoder.space();
+            assert_eq!(space.capacity() - space.len(), 4 * 1024);
+            space.extend_from_slice(b"\x02\0\0\0{}");
+            assert!(matches!(
+                decoder.decode(),
+                Ok(Some(Event::Message { message: b"{}", .. }))
+            ));
+        }
+    }
+
+    #[test]
+    fn a_decoder_is_warm_while_it_holds_a_buffer() {
+        let mut decoder = decoder();
+        assert!(!decoder.is_warm());
+        decoder.space();
+        assert!(decoder.is_warm());
+        decoder.release();
+        assert!(!decoder.is_warm());
     }
 }
