@@ -61,6 +61,8 @@ fn sql_is_declared_safe_in_one_module_only() {
     let word = ["AssertSql", "Safe"].concat();
     let mut modules = places(&[word])
         .iter()
+        // Another test may look for the word as well.
+        .filter(|place| !place.contains("tests/"))
         .filter_map(|place| {
             place
                 .split_once(".rs:")

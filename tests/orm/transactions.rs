@@ -257,16 +257,23 @@ async fn a_cancelled_write_poisons_the_commit(bed: impl Bed) {
     let db = bed.db();
     authors(db, &[]).await;
     let mut poisoned = 0;
-    for _ in 0..20 {
+    for attempt in 0.. {
+        if poisoned == 10 {
+            return;
+        }
+        assert!(
+            attempt < 1000,
+            "nearly every insert ended at its first poll"
+        );
         let mut tx = begin(db).await.expect("a transaction");
         if is_cancelled(Author::new("ann").insert(&mut tx)) {
             poisoned += 1;
             let committed = tx.commit().await;
             assert!(matches!(committed, Err(Error::Poisoned)), "{committed:?}");
         }
+        // Dropped or refused, it is undone.
         assert_eq!(names(db).await, [""; 0]);
     }
-    assert!(poisoned > 0, "every insert ended at its first poll");
 }
 
 async fn a_transaction_with_a_cancelled_statement_can_be_rolled_back(bed: impl Bed) {
