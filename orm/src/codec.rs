@@ -2,6 +2,9 @@
 //!
 //! The methods of [`Sink`] and [`Source`] are the primitives that every database has. A model is written once against
 //! them, and so it holds for every database: no signature of an application names one.
+//!
+//! PostgreSQL and MySQL have types beside these, and so a way to their drivers' own arguments and rows. SQLite has not:
+//! its five kinds of values are all here, and its rows may come past the driver.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use rust_decimal::Decimal;
@@ -65,11 +68,6 @@ pub trait Sink: sealed::Sealed {
     fn as_postgres(&mut self) -> Option<&mut sqlx::postgres::PgArguments> {
         None
     }
-    /// The driver's own arguments, for types that SQLite alone has; `None` elsewhere.
-    #[cfg(feature = "sqlite")]
-    fn as_sqlite(&mut self) -> Option<&mut sqlx::sqlite::SqliteArguments> {
-        None
-    }
     /// The driver's own arguments, for types that MySQL alone has; `None` elsewhere.
     #[cfg(feature = "mysql")]
     fn as_mysql(&mut self) -> Option<&mut sqlx::mysql::MySqlArguments> {
@@ -116,11 +114,6 @@ pub trait Source: sealed::Sealed {
     /// The driver's own row, for types that PostgreSQL alone has; `None` elsewhere.
     #[cfg(feature = "postgres")]
     fn as_postgres(&self) -> Option<&sqlx::postgres::PgRow> {
-        None
-    }
-    /// The driver's own row, for types that SQLite alone has; `None` elsewhere.
-    #[cfg(feature = "sqlite")]
-    fn as_sqlite(&self) -> Option<&sqlx::sqlite::SqliteRow> {
         None
     }
     /// The driver's own row, for types that MySQL alone has; `None` elsewhere.

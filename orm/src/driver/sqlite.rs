@@ -190,10 +190,6 @@ impl Sink for SqliteArguments {
     fn json(&mut self, column: &ColumnDef, value: &str) -> Result<()> {
         add(self, column, value.to_owned())
     }
-
-    fn as_sqlite(&mut self) -> Option<&mut SqliteArguments> {
-        Some(self)
-    }
 }
 
 fn get<'r, T>(row: &'r SqliteRow, index: usize, column: &ColumnDef) -> Result<T>
@@ -281,10 +277,6 @@ impl Source for SqliteRow {
                     .map_err(|error: rust_decimal::Error| column.misfit(error))
             }
         }
-    }
-
-    fn as_sqlite(&self) -> Option<&SqliteRow> {
-        Some(self)
     }
 }
 
