@@ -129,15 +129,18 @@ impl Sql {
         Ok((Statement::rendered(kind, None, Arc::from(sql), at), values))
     }
 
-    /// Only what is sure to read counts as reading: a WITH may write, and so it goes where writes go.
+    /// Only what is sure to read counts as reading: a WITH may write, and a SELECT that locks rows (`FOR UPDATE`, `LOCK
+    /// IN SHARE MODE`) or makes a table (`INTO`) goes where writes go too.
     fn kind(&self) -> Kind {
-        let word = self
+        let mut words = self
             .text
-            .trim_start()
-            .split(|c: char| !c.is_ascii_alphabetic())
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|word| !word.is_empty());
+        let is_any = |word: &str, of: &[&str]| of.iter().any(|one| word.eq_ignore_ascii_case(one));
+        let reads = words
             .next()
-            .unwrap_or_default();
-        if word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("values") {
+            .is_some_and(|word| is_any(word, &["select", "values"]));
+        if reads && !words.any(|word| is_any(word, &["for", "into", "lock"])) {
             Kind::Select
         } else {
             Kind::Write
@@ -186,5 +189,32 @@ impl BindField for &[u8] {
 
     fn into_field(self) -> Vec<u8> {
         self.into_value()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_sure_to_read_counts_as_reading() {
+        for reads in [
+            "SELECT 1",
+            " select formula FROM t",
+            "VALUES (1)",
+            "(SELECT 1) UNION (SELECT 2)",
+        ] {
+            assert_eq!(sql(reads).kind(), Kind::Select, "{reads}");
+        }
+        for writes in [
+            "INSERT INTO t VALUES (1) RETURNING id",
+            "WITH gone AS (DELETE FROM t RETURNING id) SELECT id FROM gone",
+            "SELECT id FROM t FOR UPDATE",
+            "SELECT id FROM t LOCK IN SHARE MODE",
+            "SELECT id INTO other FROM t",
+            "",
+        ] {
+            assert_eq!(sql(writes).kind(), Kind::Write, "{writes}");
+        }
     }
 }
