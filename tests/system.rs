@@ -264,6 +264,69 @@ async fn a_flood_from_one_address_is_held_to_its_share() {
     assert!(lines <= 10, "{lines} lines in the log");
 }
 
+/// Begins to send, goes on with a byte every few seconds, and says how long the server let it.
+async fn drip(mut peer: Peer, begin: &[u8]) -> Duration {
+    let began = Instant::now();
+    peer.send(begin).await.expect("a server that reads");
+    loop {
+        if timeout(Duration::from_secs(4), peer.closed()).await.is_ok() {
+            return began.elapsed();
+        }
+        // Refused once the server has closed; the next look sees that.
+        let _ = peer.send(b" ").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_senders_are_closed_in_time_and_hold_up_nobody() {
+    let house = House::new();
+    let mut command = house.command();
+    command.extend(["--per-address".to_owned(), "5000".to_owned()]);
+    let server = Child::spawn("movie", command, &house.log())
+        .await
+        .expect("a server");
+    let (mut user, session) = admin(&server).await;
+
+    // Half a header, and half a movie: the second needs a session, so there are fewer of them.
+    let mut headers = Vec::new();
+    for _ in 0..rounds(1000, 100) {
+        let peer = Peer::connect(server.addr()).await.expect("a connection");
+        headers.push(tokio::spawn(drip(peer, b"\x40\0\0\0{")));
+    }
+    let mut bodies = Vec::new();
+    for seed in 0..rounds(50, 5) {
+        let (peer, session) = admin(&server).await;
+        let begin = upload(&session, "slow", seed);
+        let begin = begin[..begin.len() - MOVIE + 10].to_vec();
+        bodies.push(tokio::spawn(async move { drip(peer, &begin).await }));
+    }
+
+    let mut waits = Vec::new();
+    for _ in 0..200 {
+        let asked = Instant::now();
+        movie_names(&mut user, &session).await;
+        waits.push(asked.elapsed());
+        sleep(Duration::from_millis(20)).await;
+    }
+    waits.sort();
+    assert!(
+        waits[197] < Duration::from_millis(500),
+        "others wait {:?}",
+        waits[197]
+    );
+
+    // 10 s for a header in all, and 30 s below the lowest rate for a body; and some for the machine.
+    for header in headers {
+        let lasted = header.await.expect("no panic");
+        assert!(lasted < Duration::from_secs(14), "a header: {lasted:?}");
+    }
+    for body in bodies {
+        let lasted = body.await.expect("no panic");
+        assert!(lasted < Duration::from_secs(36), "a body: {lasted:?}");
+    }
+    eventually("no file is left", async || house.movies().is_empty()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_shows_whole_movies_only() {
     let house = House::new();
