@@ -2,8 +2,11 @@
 //!
 //! | module | what it gives |
 //! | --- | --- |
+//! | [`child`] | a server as a process of its own, to measure and to kill |
 //! | [`database`] | a fresh database for a test, on each kind of server |
 //! | [`faults`] | the rows of `faults.toml` |
+//! | [`peer`] | a peer that speaks raw bytes |
+//! | [`proxy`] | a network that fails |
 //! | [`results`] | which tests ran, out of a test runner's log |
 
 pub mod child;
@@ -12,3 +15,8 @@ pub mod faults;
 pub mod peer;
 pub mod proxy;
 pub mod results;
+
+/// The project's front page, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct FrontPage;
