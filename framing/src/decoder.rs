@@ -498,6 +498,35 @@ mod tests {
     }
 
     #[test]
+    fn an_attachment_may_be_as_large_as_the_limit_and_not_larger() {
+        let limits = Limits {
+            max_attachment_bytes: 3,
+            ..Limits::default()
+        };
+        for (len, is_refused) in [(3, false), (4, true)] {
+            let mut decoder = Decoder::new(Prefix::CLASSIC, &limits);
+            decoder.feed(b"\x02\0\0\0{}abcd");
+            assert!(matches!(decoder.decode(), Ok(Some(Event::Message { .. }))));
+            assert_eq!(decoder.attachment(len).is_err(), is_refused);
+            assert_eq!(decoder.attachment_left(), len);
+        }
+    }
+
+    #[test]
+    fn an_empty_attachment_is_none() {
+        let mut decoder = decoder();
+        decoder.feed(b"\x02\0\0\0{}\x02\0\0\0[]");
+        assert!(matches!(decoder.decode(), Ok(Some(Event::Message { .. }))));
+        decoder
+            .attachment(0)
+            .expect("no bytes are within any limit");
+        assert!(matches!(
+            decoder.decode(),
+            Ok(Some(Event::Message { message: b"[]", .. }))
+        ));
+    }
+
+    #[test]
     fn a_decoder_is_warm_while_it_holds_a_buffer() {
         let mut decoder = decoder();
         assert!(!decoder.is_warm());
