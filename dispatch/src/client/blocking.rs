@@ -23,9 +23,8 @@ use crate::shape::{Flagged, Shape};
 ///
 /// ```no_run
 /// # use packetboat_dispatch::{Message, client::{blocking::Client, ClientError}};
-/// # #[derive(serde::Serialize, Message)] #[message(type = "echo", reply = Echo)]
+/// # #[derive(serde::Serialize, serde::Deserialize, Message)] #[message(type = "echo", reply = Echo)]
 /// # struct Echo { text: String }
-/// # impl<'de> serde::Deserialize<'de> for Echo { fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> { unimplemented!() } }
 /// # fn main() -> Result<(), ClientError> {
 /// let mut client = Client::connect("127.0.0.1:7878")?;
 /// println!("{}", client.call(Echo { text: "hello".into() })?.text);

@@ -1,3 +1,5 @@
+//! The derives of packetboat-orm: parse, render per dialect, emit.
+//!
 #![doc = include_str!("../README.md")]
 
 mod attributes;
