@@ -75,5 +75,5 @@ pub use packetboat_orm_derive::{Field, Model};
 /// What the derives name.
 #[doc(hidden)]
 pub mod derived {
-    pub use crate::table::Statements;
+    pub use crate::table::{Roles, Statements};
 }

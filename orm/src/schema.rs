@@ -233,7 +233,7 @@ mod tests {
 
     const UNIQUES: &[Unique] = &[Unique::new("coin_owner_key", &["owner"])];
 
-    const COIN: &Table = &Table::new("coin", COLUMNS, 0, UNIQUES, NONE, NONE, NONE);
+    const COIN: &Table = &Table::new("coin", COLUMNS, &[0], NONE, NONE, NONE).with_uniques(UNIQUES);
 
     fn rendered(dialect: Dialect) -> String {
         create_table(COIN, dialect, Location::caller())

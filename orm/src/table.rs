@@ -235,12 +235,40 @@ pub struct Statements {
     pub delete: &'static str,
 }
 
+/// Which columns, by position, every statement looks after.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Roles {
+    /// The time of the insert.
+    pub created: Option<usize>,
+    /// The time of a soft delete.
+    pub deleted: Option<usize>,
+    /// To whom the row belongs.
+    pub tenant: Option<usize>,
+    /// The time of the last write.
+    pub updated: Option<usize>,
+    /// How often the row was changed.
+    pub version: Option<usize>,
+}
+
+impl Roles {
+    /// No column has one.
+    pub const NONE: Self = Self {
+        created: None,
+        deleted: None,
+        tenant: None,
+        updated: None,
+        version: None,
+    };
+}
+
 /// A table of a model, with everything about it that is known at compile time.
 #[derive(Debug)]
 pub struct Table {
     name: &'static str,
     columns: &'static [ColumnDef],
-    key: usize,
+    key: &'static [usize],
+    roles: Roles,
     uniques: &'static [Unique],
     sqlite: Statements,
     postgres: Statements,
@@ -248,14 +276,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// Called by the derive.
+    /// Called by the derive, which says with the methods below what else there is.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(
         name: &'static str,
         columns: &'static [ColumnDef],
-        key: usize,
-        uniques: &'static [Unique],
+        key: &'static [usize],
         sqlite: Statements,
         postgres: Statements,
         mysql: Statements,
@@ -264,11 +291,28 @@ impl Table {
             name,
             columns,
             key,
-            uniques,
+            roles: Roles::NONE,
+            uniques: &[],
             sqlite,
             postgres,
             mysql,
         }
+    }
+
+    /// This table with unique constraints.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_uniques(mut self, uniques: &'static [Unique]) -> Self {
+        self.uniques = uniques;
+        self
+    }
+
+    /// This table with columns that every statement looks after.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_roles(mut self, roles: Roles) -> Self {
+        self.roles = roles;
+        self
     }
 
     /// The table's name.
@@ -283,9 +327,52 @@ impl Table {
         self.columns
     }
 
-    /// The column of the primary key. Others ask [`ColumnDef::is_key`], of which there may be several.
+    /// The columns of the primary key, in the order of the struct's fields.
+    pub fn key_columns(&self) -> impl ExactSizeIterator<Item = &'static ColumnDef> + Clone + use<> {
+        let columns = self.columns;
+        self.key.iter().map(move |&at| &columns[at])
+    }
+
+    /// The first column of the primary key, which has no other where its type is a field.
     pub(crate) const fn key(&self) -> &'static ColumnDef {
-        &self.columns[self.key]
+        &self.columns[self.key[0]]
+    }
+
+    /// The column that counts the row's changes.
+    #[must_use]
+    pub const fn version(&self) -> Option<&'static ColumnDef> {
+        self.column(self.roles.version)
+    }
+
+    /// The column with the time of the insert.
+    #[must_use]
+    pub const fn created(&self) -> Option<&'static ColumnDef> {
+        self.column(self.roles.created)
+    }
+
+    /// The column with the time of the last write.
+    #[must_use]
+    pub const fn updated(&self) -> Option<&'static ColumnDef> {
+        self.column(self.roles.updated)
+    }
+
+    /// The column with the time of a soft delete, NULL in rows that are not deleted.
+    #[must_use]
+    pub const fn deleted(&self) -> Option<&'static ColumnDef> {
+        self.column(self.roles.deleted)
+    }
+
+    /// The column that says to which tenant the row belongs.
+    #[must_use]
+    pub const fn tenant(&self) -> Option<&'static ColumnDef> {
+        self.column(self.roles.tenant)
+    }
+
+    const fn column(&self, at: Option<usize>) -> Option<&'static ColumnDef> {
+        match at {
+            Some(at) => Some(&self.columns[at]),
+            None => None,
+        }
     }
 
     /// The unique constraints, the primary key aside.

@@ -174,7 +174,8 @@ fn implementation(
             const UNIQUES: &[#krate::Unique] =
                 &[#(#krate::Unique::new(#unique_names, &[#(#unique_columns),*])),*];
             const TABLE: &#krate::Table =
-                &#krate::Table::new(#table, COLUMNS, #key, UNIQUES, #sqlite, #postgres, #mysql);
+                &#krate::Table::new(#table, COLUMNS, &[#key], #sqlite, #postgres, #mysql)
+                    .with_uniques(UNIQUES);
 
             impl #krate::Decode for #ident {
                 const WIDTH: usize = #width;
