@@ -43,6 +43,13 @@ pub trait Model: Decode + Sync {
     ///
     /// [`Error::Encode`](crate::Error::Encode) for a value that cannot be stored.
     fn put<S: Sink>(&self, sink: &mut S) -> Result<()>;
+
+    /// Writes the one column in this position of [`TABLE`](Self::TABLE)'s columns; nothing where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`](crate::Error::Encode) for a value that cannot be stored.
+    fn put_column<S: Sink>(&self, at: usize, sink: &mut S) -> Result<()>;
 }
 
 /// The primary key of a model: any [`Field`].

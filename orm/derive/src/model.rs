@@ -156,6 +156,10 @@ fn implementation(
         let (ident, ty) = (column.ident, column.ty);
         quote_spanned!(ty.span()=> <#ty as #krate::Field>::put(&self.#ident, &COLUMNS[#at], sink)?;)
     });
+    let put_columns = columns.iter().enumerate().map(|(at, column)| {
+        let (ident, ty) = (column.ident, column.ty);
+        quote_spanned!(ty.span()=> #at => <#ty as #krate::Field>::put(&self.#ident, &COLUMNS[#at], sink),)
+    });
     let unique_names = uniques.iter().map(|(name, _)| name);
     let unique_columns = uniques.iter().map(|(_, columns)| columns);
     let names = Names {
@@ -209,6 +213,13 @@ fn implementation(
                 fn put<S: #krate::Sink>(&self, sink: &mut S) -> #krate::Result<()> {
                     #(#puts)*
                     ::core::result::Result::Ok(())
+                }
+
+                fn put_column<S: #krate::Sink>(&self, at: usize, sink: &mut S) -> #krate::Result<()> {
+                    match at {
+                        #(#put_columns)*
+                        _ => ::core::result::Result::Ok(()),
+                    }
                 }
             }
         };
