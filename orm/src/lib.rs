@@ -30,6 +30,7 @@
 )]
 
 mod codec;
+mod constraint;
 mod dialect;
 mod driver;
 mod error;
@@ -54,6 +55,7 @@ mod write;
 mod writer;
 
 pub use crate::codec::{Decode, Params, Sink, Source};
+pub use crate::constraint::{Check, ForeignKey, Index, OnDelete, References};
 pub use crate::dialect::Dialect;
 pub use crate::driver::{Connection, DbPool, DbTx, Driver, Tx};
 pub use crate::error::{Error, Result, Unfit};

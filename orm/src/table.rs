@@ -1,5 +1,6 @@
 //! A table as data: its columns, keys and fixed statements, written by the derive.
 
+use crate::constraint::{Check, ForeignKey, Index};
 use crate::dialect::Dialect;
 
 /// The type of a column, apart from how each database spells it.
@@ -64,6 +65,7 @@ pub struct ColumnDef {
     size: Option<u32>,
     scale: Option<u32>,
     indexed: bool,
+    was: Option<&'static str>,
 }
 
 impl ColumnDef {
@@ -83,6 +85,7 @@ impl ColumnDef {
             size: None,
             scale: None,
             indexed: false,
+            was: None,
         }
     }
 
@@ -98,6 +101,20 @@ impl ColumnDef {
     #[must_use]
     pub const fn with_unique(mut self) -> Self {
         self.indexed = true;
+        self
+    }
+
+    /// This column as part of an index or a foreign key.
+    #[must_use]
+    pub const fn with_index(mut self) -> Self {
+        self.indexed = true;
+        self
+    }
+
+    /// This column with the name that it had before.
+    #[must_use]
+    pub const fn with_was(mut self, was: &'static str) -> Self {
+        self.was = Some(was);
         self
     }
 
@@ -175,6 +192,12 @@ impl ColumnDef {
             (None, SqlType::Text | SqlType::Bytes) if self.indexed => Some(255),
             (None, _) => None,
         }
+    }
+
+    /// The name that the column had before, for the next migration.
+    #[must_use]
+    pub const fn was(&self) -> Option<&'static str> {
+        self.was
     }
 
     /// The number of digits after the point of a decimal.
@@ -270,6 +293,10 @@ pub struct Table {
     key: &'static [usize],
     roles: Roles,
     uniques: &'static [Unique],
+    indexes: &'static [Index],
+    foreign_keys: &'static [ForeignKey],
+    checks: &'static [Check],
+    was: Option<&'static str>,
     sqlite: Statements,
     postgres: Statements,
     mysql: Statements,
@@ -293,6 +320,10 @@ impl Table {
             key,
             roles: Roles::NONE,
             uniques: &[],
+            indexes: &[],
+            foreign_keys: &[],
+            checks: &[],
+            was: None,
             sqlite,
             postgres,
             mysql,
@@ -304,6 +335,38 @@ impl Table {
     #[must_use]
     pub const fn with_uniques(mut self, uniques: &'static [Unique]) -> Self {
         self.uniques = uniques;
+        self
+    }
+
+    /// This table with indexes.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_indexes(mut self, indexes: &'static [Index]) -> Self {
+        self.indexes = indexes;
+        self
+    }
+
+    /// This table with foreign keys.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_foreign_keys(mut self, foreign_keys: &'static [ForeignKey]) -> Self {
+        self.foreign_keys = foreign_keys;
+        self
+    }
+
+    /// This table with conditions that every row fulfils.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_checks(mut self, checks: &'static [Check]) -> Self {
+        self.checks = checks;
+        self
+    }
+
+    /// This table with the name that it had before.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_was(mut self, was: &'static str) -> Self {
+        self.was = Some(was);
         self
     }
 
@@ -379,6 +442,30 @@ impl Table {
     #[must_use]
     pub const fn uniques(&self) -> &'static [Unique] {
         self.uniques
+    }
+
+    /// The indexes, those of keys and unique constraints aside.
+    #[must_use]
+    pub const fn indexes(&self) -> &'static [Index] {
+        self.indexes
+    }
+
+    /// The foreign keys.
+    #[must_use]
+    pub const fn foreign_keys(&self) -> &'static [ForeignKey] {
+        self.foreign_keys
+    }
+
+    /// The conditions that every row fulfils.
+    #[must_use]
+    pub const fn checks(&self) -> &'static [Check] {
+        self.checks
+    }
+
+    /// The name that the table had before, for the next migration.
+    #[must_use]
+    pub const fn was(&self) -> Option<&'static str> {
+        self.was
     }
 
     pub(crate) const fn statements(&self, dialect: Dialect) -> &Statements {

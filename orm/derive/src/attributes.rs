@@ -4,8 +4,9 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::meta::ParseNestedMeta;
-use syn::punctuated::Punctuated;
 use syn::{Attribute, Ident, Lit, LitInt, LitStr, Path, Result, Token};
+
+use crate::schema;
 
 /// Calls `each` for every item of every `#[model(..)]`.
 pub(crate) fn parse(
@@ -56,6 +57,8 @@ pub(crate) struct OfStruct {
     pub(crate) table: Option<String>,
     pub(crate) columns: Option<String>,
     pub(crate) uniques: Vec<Vec<Ident>>,
+    pub(crate) was: Option<String>,
+    pub(crate) schema: schema::OfStruct,
 }
 
 impl OfStruct {
@@ -65,6 +68,8 @@ impl OfStruct {
             table: None,
             columns: None,
             uniques: Vec::new(),
+            was: None,
+            schema: schema::OfStruct::default(),
         };
         parse(attributes, |meta| {
             if meta.path.is_ident("table") {
@@ -72,17 +77,19 @@ impl OfStruct {
             } else if meta.path.is_ident("columns") {
                 this.columns = Some(name(meta)?);
             } else if meta.path.is_ident("unique") {
-                let fields;
-                syn::parenthesized!(fields in meta.input);
-                let fields = Punctuated::<Ident, Token![,]>::parse_terminated_with(
-                    &fields,
-                    Ident::parse_any,
-                )?;
-                this.uniques.push(fields.into_iter().collect());
+                this.uniques.push(schema::fields(meta)?);
+            } else if meta.path.is_ident("index") {
+                this.schema.indexes.push(schema::fields(meta)?);
+            } else if meta.path.is_ident("check") {
+                this.schema.checks.push(schema::check(meta)?);
+            } else if meta.path.is_ident("was") {
+                this.was = Some(name(meta)?);
             } else if meta.path.is_ident("crate") {
                 this.krate = krate(meta)?;
             } else {
-                return Err(meta.error("expected `table`, `columns`, `unique(..)` or `crate`"));
+                return Err(meta.error(
+                    "expected `table`, `columns`, `unique(..)`, `index(..)`, `check`, `was` or `crate`",
+                ));
             }
             Ok(())
         })?;
@@ -99,6 +106,8 @@ pub(crate) struct OfField {
     pub(crate) default: Option<Default>,
     pub(crate) size: Option<LitInt>,
     pub(crate) scale: Option<LitInt>,
+    pub(crate) was: Option<String>,
+    pub(crate) schema: schema::OfField,
 }
 
 /// A column's DEFAULT.
@@ -123,6 +132,14 @@ impl OfField {
                 this.size = Some(number(meta, 1, 16_383)?);
             } else if meta.path.is_ident("scale") {
                 this.scale = Some(number(meta, 0, 18)?);
+            } else if meta.path.is_ident("index") {
+                this.schema.index = true;
+            } else if meta.path.is_ident("references") {
+                this.schema.references = Some(schema::references(meta)?);
+            } else if meta.path.is_ident("check") {
+                this.schema.check = Some(schema::check(meta)?);
+            } else if meta.path.is_ident("was") {
+                this.was = Some(name(meta)?);
             } else {
                 return Err(
                     meta.error("expected `key`, `unique`, `column`, `default`, `size` or `scale`")

@@ -6,6 +6,7 @@ mod attributes;
 mod field;
 mod model;
 mod render;
+mod schema;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -20,6 +21,10 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[model(table = "users")]`: the table's name; by default the struct's, in snake case.
 /// - `#[model(columns = "users")]`: the name under which the columns stand; by default the struct's, in snake case.
 /// - `#[model(unique(class, seat))]`: these fields together differ between any two rows; may be repeated.
+/// - `#[model(index(class, seat))]`: rows are found fast by these fields; may be repeated.
+/// - `#[model(check = "price <= price_limit")]`: a condition in SQL that every row fulfils; or a text for each database that
+///   is to check it, `check(sqlite = "..", postgres = "..", mysql = "..")`. May be repeated.
+/// - `#[model(was = "users")]`: the table's former name, for the next migration.
 /// - `#[model(crate = path)]`: where this crate is, if not at `::packetboat_orm`.
 ///
 /// On a field:
@@ -30,6 +35,12 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[model(default = 0)]`: the column's DEFAULT, a literal, or `now`, for rows that others insert without it.
 /// - `#[model(size = 64)]`: the longest text (in characters) or bytes. Keys and unique columns have 255 by default.
 /// - `#[model(scale = 2)]`: digits after the point of a `Decimal`.
+/// - `#[model(index)]`: rows are found fast by it.
+/// - `#[model(references = User)]`: holds the key of a row of another model, and the database sees to it; the field has the
+///   type of that key, or `Option` of it. `references(User, on_delete = cascade)` deletes the row with the one that it
+///   refers to, `set_null` forgets it, `restrict` (the default) refuses the delete.
+/// - `#[model(check = "price >= 0")]`: a condition in SQL; as at the struct.
+/// - `#[model(was = "title")]`: the column's former name, for the next migration.
 #[proc_macro_derive(Model, attributes(model))]
 pub fn derive_model(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -8,6 +8,7 @@ use syn::{Data, DeriveInput, Error, Fields, Ident, Lit, Result, Type};
 
 use crate::attributes::{Default, OfField, OfStruct, snake_case};
 use crate::render::{Dialect, Names, statements};
+use crate::schema::{self, Promises};
 
 /// One field, which is one column.
 struct Column<'a> {
@@ -32,7 +33,16 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         .clone()
         .unwrap_or_else(|| snake_case(&input.ident.unraw().to_string()));
     let uniques = uniques(&attributes, &columns, &table)?;
-    let implementation = implementation(input, &attributes, &columns, key, &table, &uniques);
+    let promises = promises(&attributes, &columns, &table)?;
+    let implementation = implementation(
+        input,
+        &attributes,
+        &columns,
+        key,
+        &table,
+        &uniques,
+        &promises,
+    );
     let handles = handles(input, &attributes, &columns);
     Ok(quote!(#implementation #handles))
 }
@@ -125,8 +135,22 @@ fn uniques(
     // As PostgreSQL would name them by itself.
     Ok(uniques
         .into_iter()
-        .map(|names| (format!("{table}_{}_key", names.join("_")), names))
+        .map(|names| (schema::constraint_name(table, &names, "key"), names))
         .collect())
+}
+
+/// The indexes, foreign keys and checks.
+fn promises(attributes: &OfStruct, columns: &[Column<'_>], table: &str) -> Result<Promises> {
+    let columns: Vec<schema::Column<'_>> = columns
+        .iter()
+        .map(|column| schema::Column {
+            field: column.ident,
+            name: &column.name,
+            ty: column.ty,
+            declared: &column.attributes.schema,
+        })
+        .collect();
+    Promises::new(&attributes.krate, table, &attributes.schema, &columns)
 }
 
 fn implementation(
@@ -136,6 +160,7 @@ fn implementation(
     key: usize,
     table: &str,
     uniques: &[(String, Vec<String>)],
+    promises: &Promises,
 ) -> TokenStream {
     let krate = &attributes.krate;
     let ident = &input.ident;
@@ -146,7 +171,14 @@ fn implementation(
         let in_unique = uniques
             .iter()
             .any(|(_, names)| names.contains(&column.name));
-        definition(column, krate, table, at == key, in_unique)
+        let mut definition = definition(column, krate, table, at == key, in_unique);
+        if promises.indexed.contains(&column.name) {
+            definition.extend(quote!(.with_index()));
+        }
+        if let Some(was) = &column.attributes.was {
+            definition.extend(quote!(.with_was(#was)));
+        }
+        definition
     });
     let gets = columns.iter().enumerate().map(|(at, column)| {
         let (ident, ty) = (column.ident, column.ty);
@@ -171,6 +203,11 @@ fn implementation(
     let postgres = statements(&names, Dialect::Postgres, krate);
     let mysql = statements(&names, Dialect::MySql, krate);
 
+    let mut promised = promises.tokens.clone();
+    if let Some(was) = &attributes.was {
+        promised.extend(quote!(.with_was(#was)));
+    }
+
     quote! {
         #[automatically_derived]
         const _: () = {
@@ -179,7 +216,8 @@ fn implementation(
                 &[#(#krate::Unique::new(#unique_names, &[#(#unique_columns),*])),*];
             const TABLE: &#krate::Table =
                 &#krate::Table::new(#table, COLUMNS, &[#key], #sqlite, #postgres, #mysql)
-                    .with_uniques(UNIQUES);
+                    .with_uniques(UNIQUES)
+                    #promised;
 
             impl #krate::Decode for #ident {
                 const WIDTH: usize = #width;
