@@ -321,9 +321,8 @@ impl<H: Header> Decoder<H> {
     /// Gives back the buffer if nothing stands in it. An idle connection then holds none.
     pub fn release(&mut self) {
         if self.buffered() == 0 {
-            self.start += mem::take(&mut self.lent);
             self.buf = Vec::new();
-            self.start = 0;
+            (self.start, self.lent) = (0, 0);
             self.room = MIN_ROOM;
         }
     }
@@ -524,6 +523,67 @@ mod tests {
             decoder.decode(),
             Ok(Some(Event::Message { message: b"[]", .. }))
         ));
+    }
+
+    /// A decoder in the middle of an attachment of three bytes.
+    fn in_attachment() -> Decoder<Prefix> {
+        let mut decoder = decoder();
+        decoder.feed(b"\x02\0\0\0{}");
+        assert!(matches!(decoder.decode(), Ok(Some(Event::Message { .. }))));
+        decoder.attachment(3).expect("it is within the limit");
+        decoder
+    }
+
+    #[test]
+    fn a_header_alone_is_a_message_that_has_begun() {
+        let mut decoder = decoder();
+        assert_eq!(decoder.phase(), Phase::Idle);
+        decoder.feed(b"\x02\0\0\0");
+        assert!(matches!(decoder.decode(), Ok(None)));
+        assert_eq!((decoder.buffered(), decoder.phase()), (0, Phase::Message));
+    }
+
+    #[test]
+    fn an_end_inside_an_attachment_says_how_much_had_come() {
+        let mut decoder = in_attachment();
+        decoder.feed(b"a");
+        assert!(matches!(
+            decoder.decode(),
+            Ok(Some(Event::Attachment(b"a")))
+        ));
+        decoder.feed(b"b");
+        match decoder.finish() {
+            Err(Error::Truncated {
+                part: Part::Attachment,
+                len: 3,
+                received: 2,
+            }) => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(
+            decoder.decode(),
+            Ok(Some(Event::Attachment(b"b")))
+        ));
+        decoder.passed_by(1);
+        // Its last byte has come; that its end was not asked for yet is no fault of the peer.
+        decoder.finish().expect("the stream ended after a frame");
+    }
+
+    #[test]
+    #[should_panic(expected = "4 bytes do not belong to an attachment")]
+    fn more_bytes_than_an_attachment_has_cannot_have_passed_by() {
+        in_attachment().passed_by(4);
+    }
+
+    #[test]
+    fn a_released_decoder_goes_on() {
+        let mut decoder = decoder();
+        for _ in 0..2 {
+            decoder.feed(b"\x02\0\0\0{}");
+            assert!(matches!(decoder.decode(), Ok(Some(Event::Message { .. }))));
+            decoder.release();
+            assert_eq!((decoder.buffered(), decoder.phase()), (0, Phase::Idle));
+        }
     }
 
     #[test]
