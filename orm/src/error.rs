@@ -1,6 +1,7 @@
 //! What the database or the model refused, with table and column.
 
 use std::error::Error as StdError;
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::dialect::Dialect;
@@ -114,6 +115,19 @@ pub enum Error {
     /// what it did; the transaction was rolled back instead of committed.
     #[error("the transaction holds work that was cancelled half way, and was rolled back")]
     Poisoned,
+    /// The same statement ran again and again in one scope that [refuses
+    /// this](crate::Counted::refuse_repeats): the query of every row of a list. Read all of them with one.
+    #[error(
+        "the same statement on table {table:?} was asked for {times} times in one scope, at last at {location}"
+    )]
+    Repeated {
+        /// The statement's table, or empty for raw SQL.
+        table: &'static str,
+        /// How often it was asked for.
+        times: u32,
+        /// The line that asked for it.
+        location: &'static Location<'static>,
+    },
     /// Another row has this value already.
     #[error("table {table:?} has a row with the same {}", columns.join(", "))]
     UniqueViolation {

@@ -41,6 +41,7 @@ mod filter;
 mod model;
 mod schema;
 mod select;
+mod shared;
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -51,6 +52,7 @@ mod tail;
 mod transaction;
 mod unfit;
 mod value;
+mod wrap;
 mod write;
 mod writer;
 
@@ -65,12 +67,14 @@ pub use crate::field::{Field, Json};
 pub use crate::filter::{Assignment, Column, Filter, IntoFilter, Order};
 pub use crate::model::{Key, Model};
 pub use crate::select::Select;
+pub use crate::shared::Shared;
 pub use crate::sql::{BindField, Sql, sql};
 pub use crate::statement::{Kind, Statement};
 pub use crate::stream::Rows;
 pub use crate::table::{ColumnDef, DefaultValue, SqlType, Table, Unique};
 pub use crate::transaction::{begin, transaction, try_transaction};
 pub use crate::value::IntoValue;
+pub use crate::wrap::{Counted, Traced};
 
 pub use packetboat_orm_derive::{Field, Model};
 

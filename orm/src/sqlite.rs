@@ -13,6 +13,7 @@ use crate::dialect::Dialect;
 use crate::driver::{Driver as _, Tx, connection_error};
 use crate::error::Result;
 use crate::executor::{Collect, Done, Executor};
+use crate::shared::Shared;
 use crate::statement::Statement;
 
 /// Opens the database in a file, which is created where there is none, with the default [`Options`].
@@ -200,7 +201,7 @@ impl From<SqlitePool> for Pool {
 }
 
 /// Each statement takes a connection for itself, by its kind.
-impl Executor for &Pool {
+impl Executor for Pool {
     type Tx = Tx<sqlx::Sqlite>;
 
     fn dialect(&self) -> Dialect {
@@ -217,33 +218,13 @@ impl Executor for &Pool {
         params: impl Params,
         out: C,
     ) -> Result<(C, Done)> {
-        let mut pool = if statement.kind().is_read() {
-            &self.readers
+        let pool = if statement.kind().is_read() {
+            &mut self.readers
         } else {
-            &self.writer
+            &mut self.writer
         };
         pool.run(statement, params, out).await
     }
 }
 
-/// The pool by value, so that a wrapper can own what it wraps.
-impl Executor for Pool {
-    type Tx = Tx<sqlx::Sqlite>;
-
-    fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
-    }
-
-    async fn enter(&mut self) -> Result<Self::Tx> {
-        (&*self).enter().await
-    }
-
-    async fn run<C: Collect>(
-        &mut self,
-        statement: &Statement,
-        params: impl Params,
-        out: C,
-    ) -> Result<(C, Done)> {
-        (&*self).run(statement, params, out).await
-    }
-}
+impl Shared for Pool {}

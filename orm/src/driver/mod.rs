@@ -31,6 +31,7 @@ use crate::dialect::Dialect;
 use crate::driver::lease::Lease;
 use crate::error::Result;
 use crate::executor::{Collect, Done, Executor};
+use crate::shared::Shared;
 use crate::statement::Statement;
 
 /// A database that sqlx has a driver for and that this crate knows. Sealed.
@@ -107,7 +108,7 @@ fn bind<DB: Driver>(params: &impl Params) -> Result<DB::Arguments> {
 }
 
 /// Each statement takes a connection of the pool for itself.
-impl<DB: Driver> Executor for &Pool<DB> {
+impl<DB: Driver> Executor for Pool<DB> {
     type Tx = Tx<DB>;
 
     fn dialect(&self) -> Dialect {
@@ -130,24 +131,4 @@ impl<DB: Driver> Executor for &Pool<DB> {
     }
 }
 
-/// The pool by value, so that a wrapper can own what it wraps.
-impl<DB: Driver> Executor for Pool<DB> {
-    type Tx = Tx<DB>;
-
-    fn dialect(&self) -> Dialect {
-        DB::DIALECT
-    }
-
-    async fn enter(&mut self) -> Result<Self::Tx> {
-        (&*self).enter().await
-    }
-
-    async fn run<C: Collect>(
-        &mut self,
-        statement: &Statement,
-        params: impl Params,
-        out: C,
-    ) -> Result<(C, Done)> {
-        (&*self).run(statement, params, out).await
-    }
-}
+impl<DB: Driver> Shared for Pool<DB> {}

@@ -21,6 +21,7 @@ use crate::driver::Tx;
 use crate::driver::refusal;
 use crate::error::{Error, Result};
 use crate::executor::{Collect, Done, Executor, Finish};
+use crate::shared::Shared;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
 use crate::statement::Statement;
@@ -208,28 +209,6 @@ impl From<sqlx::MySqlPool> for DbPool {
 }
 
 /// Each statement takes a connection of the pool for itself.
-impl Executor for &DbPool {
-    type Tx = DbTx;
-
-    fn dialect(&self) -> Dialect {
-        each!(Pools(&self.0), pool => pool.dialect())
-    }
-
-    async fn enter(&mut self) -> Result<DbTx> {
-        each!(Pools(&self.0), pool => wrap enter(pool).await).map(DbTx)
-    }
-
-    async fn run<C: Collect>(
-        &mut self,
-        statement: &Statement,
-        params: impl Params,
-        out: C,
-    ) -> Result<(C, Done)> {
-        each!(Pools(&self.0), pool => { let mut pool = pool; pool.run(statement, params, out).await })
-    }
-}
-
-/// The pool by value, so that a wrapper can own what it wraps.
 impl Executor for DbPool {
     type Tx = DbTx;
 
@@ -237,8 +216,8 @@ impl Executor for DbPool {
         each!(Pools(&self.0), pool => pool.dialect())
     }
 
-    async fn enter(&mut self) -> Result<Self::Tx> {
-        (&*self).enter().await
+    async fn enter(&mut self) -> Result<DbTx> {
+        each!(Pools(&mut self.0), pool => wrap pool.enter().await).map(DbTx)
     }
 
     async fn run<C: Collect>(
@@ -247,14 +226,11 @@ impl Executor for DbPool {
         params: impl Params,
         out: C,
     ) -> Result<(C, Done)> {
-        (&*self).run(statement, params, out).await
+        each!(Pools(&mut self.0), pool => pool.run(statement, params, out).await)
     }
 }
 
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
-async fn enter<E: Executor>(mut db: E) -> Result<E::Tx> {
-    db.enter().await
-}
+impl Shared for DbPool {}
 
 impl Executor for DbTx {
     type Tx = Self;
