@@ -140,6 +140,12 @@ pub enum Error {
         /// The driver's error.
         source: sqlx::Error,
     },
+    /// A [router](crate::Router) has no database of this name.
+    #[error("no database is named {name:?}")]
+    UnknownDatabase {
+        /// What was asked for.
+        name: String,
+    },
     /// This database, or this kind of executor, cannot do it.
     #[error("{dialect} cannot do this: {what}")]
     Unsupported {

@@ -39,6 +39,7 @@ mod ext;
 mod field;
 mod filter;
 mod model;
+mod retry;
 mod schema;
 mod select;
 mod shared;
@@ -66,6 +67,7 @@ pub use crate::ext::ModelExt;
 pub use crate::field::{Field, Json};
 pub use crate::filter::{Assignment, Column, Filter, IntoFilter, Order};
 pub use crate::model::{Key, Model};
+pub use crate::retry::{Retry, Transient, retry, try_retry};
 pub use crate::select::Select;
 pub use crate::shared::Shared;
 pub use crate::sql::{BindField, Sql, sql};
@@ -74,7 +76,7 @@ pub use crate::stream::Rows;
 pub use crate::table::{ColumnDef, DefaultValue, SqlType, Table, Unique};
 pub use crate::transaction::{begin, transaction, try_transaction};
 pub use crate::value::IntoValue;
-pub use crate::wrap::{Counted, Traced};
+pub use crate::wrap::{Counted, Pinned, Routed, Router, Traced, Using};
 
 pub use packetboat_orm_derive::{Field, Model};
 

@@ -85,7 +85,17 @@ where
     F: AsyncFnOnce(&mut E::Tx) -> Result<T, X>,
 {
     let mut tx = db.enter().await?;
-    match run(&mut tx).await {
+    let outcome = run(&mut tx).await;
+    end(tx, outcome).await
+}
+
+/// Keeps what a closure did, or undoes it.
+pub(crate) async fn end<T, X, Tx>(tx: Tx, outcome: Result<T, X>) -> Result<T, X>
+where
+    X: From<Error>,
+    Tx: Finish,
+{
+    match outcome {
         Ok(value) => {
             tx.commit().await?;
             Ok(value)

@@ -14,6 +14,7 @@ mod injection;
 mod properties;
 mod query;
 mod race;
+mod retry;
 mod transactions;
 mod wrappers;
 mod write;

@@ -179,7 +179,7 @@ impl<E> Counted<E> {
     }
 
     /// The same scope around another executor.
-    fn around<F>(&self, inner: F) -> Counted<F> {
+    pub(super) fn around<F>(&self, inner: F) -> Counted<F> {
         Counted {
             inner,
             limit: self.limit,

@@ -76,7 +76,7 @@ impl<E> Traced<E> {
     }
 
     /// The same around another executor.
-    const fn around<F>(&self, inner: F) -> Traced<F> {
+    pub(super) const fn around<F>(&self, inner: F) -> Traced<F> {
         Traced {
             inner,
             slow: self.slow,
