@@ -160,6 +160,10 @@ pub trait Decode: Sized + Send + 'static {
     /// How many columns it takes, so that another value can follow in the same row.
     const WIDTH: usize;
 
+    /// Whether it knows the columns that it reads, by name and scale, as a model does. A single value does not, and is
+    /// told by the query.
+    const NAMED: bool = false;
+
     /// Reads it from the columns that start at `at`.
     ///
     /// # Errors
@@ -170,6 +174,7 @@ pub trait Decode: Sized + Send + 'static {
 
 impl<T: Decode> Decode for Option<T> {
     const WIDTH: usize = T::WIDTH;
+    const NAMED: bool = T::NAMED;
 
     fn decode<R: Source>(row: &R, at: usize) -> Result<Self> {
         for index in at..at + T::WIDTH {
@@ -186,6 +191,7 @@ macro_rules! tuples {
         /// Reads the parts of the row in order.
         impl<$($part: Decode),+> Decode for ($($part,)+) {
             const WIDTH: usize = 0 $(+ $part::WIDTH)+;
+            const NAMED: bool = true $(&& $part::NAMED)+;
 
             fn decode<R: Source>(row: &R, at: usize) -> Result<Self> {
                 let mut next = at;

@@ -4,10 +4,13 @@ use std::future::Future;
 use std::panic::Location;
 
 use crate::error::Result;
-use crate::executor::Executor;
+use crate::executor::{Executor, First};
+use crate::expr::Row;
+use crate::filter::Condition;
 use crate::model::{KeyOf, Model};
+use crate::named::Named;
 use crate::schema;
-use crate::select::Select;
+use crate::select::{On, Select};
 use crate::statement::{Kind, Statement};
 use crate::value::IntoValue;
 use crate::write;
@@ -20,6 +23,16 @@ pub trait ModelExt: Model {
     /// All rows, to be narrowed: `User::select().filter(user::name.eq("ann")).optional(&db)`.
     fn select() -> Select<Self> {
         Select::new()
+    }
+
+    /// This model beside others in a query, where the condition holds; see [`Select::join`].
+    fn on<C: Condition>(condition: C) -> On<Self, C::Models> {
+        On::new(condition)
+    }
+
+    /// All columns of this model among others in [`Select::columns`].
+    fn row() -> Row<Self> {
+        Row::new()
     }
 
     /// The row with this key, if there is one.
@@ -36,7 +49,9 @@ pub trait ModelExt: Model {
         async move {
             let sql = Self::TABLE.statements(db.dialect()).find;
             let statement = Statement::fixed(Kind::Select, Self::TABLE, sql, location);
-            db.optional(&statement, KeyOf::<Self>(&key)).await
+            // The same collector as a query's, so that it is compiled once.
+            let first = Named(First(None), None);
+            Ok(db.run(&statement, KeyOf::<Self>(&key), first).await?.0.0.0)
         }
     }
 

@@ -31,16 +31,23 @@
 
 mod codec;
 mod constraint;
+mod cover;
 mod dialect;
 mod driver;
 mod error;
 mod executor;
+mod expr;
 mod ext;
 mod field;
 mod filter;
 mod model;
+mod named;
+mod order;
+mod query;
+mod render;
 mod retry;
 mod schema;
+mod scope;
 mod select;
 mod shared;
 mod sql;
@@ -49,7 +56,6 @@ pub mod sqlite;
 mod statement;
 mod stream;
 mod table;
-mod tail;
 mod transaction;
 mod unfit;
 mod value;
@@ -59,16 +65,21 @@ mod writer;
 
 pub use crate::codec::{Decode, Params, Sink, Source};
 pub use crate::constraint::{Check, ForeignKey, Index, OnDelete, References};
+pub use crate::cover::{AliasOf, TableRef};
 pub use crate::dialect::Dialect;
 pub use crate::driver::{Connection, DbPool, DbTx, Driver, Tx};
 pub use crate::error::{Error, Result, Unfit};
 pub use crate::executor::{Collect, Done, Executor, Finish};
+pub use crate::expr::{
+    Assignment, Column, Expr, Factor, Numeric, Operand, Row, Scalar, Textual, count,
+};
 pub use crate::ext::ModelExt;
 pub use crate::field::{Field, Json};
-pub use crate::filter::{Assignment, Column, Filter, IntoFilter, Order};
+pub use crate::filter::{Condition, Filter, IntoFilter};
 pub use crate::model::{Key, Model};
+pub use crate::order::Order;
 pub use crate::retry::{Retry, Transient, retry, try_retry};
-pub use crate::select::Select;
+pub use crate::select::{Columns, On, Select, exists};
 pub use crate::shared::Shared;
 pub use crate::sql::{BindField, Sql, sql};
 pub use crate::statement::{Kind, Statement};
@@ -79,6 +90,19 @@ pub use crate::value::IntoValue;
 pub use crate::wrap::{Counted, Pinned, Routed, Router, Traced, Using};
 
 pub use packetboat_orm_derive::{Field, Model};
+
+/// The types by which the compiler checks that a query has the models that its conditions, orders and columns read.
+///
+/// They are inferred; a program names at most [`Over`](typing::Over), in the type of a condition on several models.
+pub mod typing {
+    pub use crate::cover::{
+        Aggregated, Append, At, Certain, Correlated, Covered, Doubtful, Grouped, In, Maybe, Out,
+        Over, Whole, Within,
+    };
+    pub use crate::expr::{Members, Near, Plain, Same};
+    pub use crate::filter::Beside;
+    pub use crate::select::{Nested, Sure, Unsure};
+}
 
 /// What the derives name.
 #[doc(hidden)]

@@ -16,6 +16,8 @@ pub enum Kind {
     Delete,
     /// Adds rows, with or without RETURNING.
     Insert,
+    /// Reads rows and locks them until the transaction ends.
+    Lock,
     /// Changes tables, not rows.
     Schema,
     /// Reads rows, and nothing else.

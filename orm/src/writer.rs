@@ -1,11 +1,11 @@
-//! Filter in, SQL and parameters out; touches no pool.
+//! The text of a statement and the values of its placeholders, piece by piece; touches no pool.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
-use crate::filter::{Comparison, Node};
+use crate::expr::Place;
 use crate::sql::Sql;
 use crate::table::{ColumnDef, SqlType};
 use crate::value::{Bound, Value};
@@ -18,6 +18,8 @@ pub(crate) struct Writer {
     dialect: Dialect,
     text: String,
     values: Vec<Bound>,
+    /// Whether columns are written with their table, because there are several.
+    pub(crate) is_qualified: bool,
 }
 
 impl Writer {
@@ -26,6 +28,18 @@ impl Writer {
             dialect,
             text: String::with_capacity(capacity),
             values: Vec::new(),
+            is_qualified: false,
+        }
+    }
+
+    pub(crate) const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    pub(crate) const fn unsupported(&self, what: &'static str) -> Error {
+        Error::Unsupported {
+            dialect: self.dialect,
+            what,
         }
     }
 
@@ -88,83 +102,27 @@ impl Writer {
         placeholder(&mut self.text, self.dialect, self.values.len());
     }
 
-    pub(crate) fn condition(&mut self, node: Node) -> Result<()> {
-        match node {
-            Node::All(parts) => self.group(parts, " AND "),
-            Node::Any(parts) => self.group(parts, " OR "),
-            Node::Compare(column, comparison, value) => self.comparison(column, comparison, value),
-            Node::In(_, values) if values.is_empty() => {
-                self.push("1 = 0");
-                Ok(())
-            }
-            Node::In(column, values) => {
-                self.name(column.name());
-                self.push(" IN (");
-                for (position, value) in values.into_iter().enumerate() {
-                    if position > 0 {
-                        self.push(", ");
-                    }
-                    self.value(value, column);
-                }
-                self.push(")");
-                Ok(())
-            }
-            Node::Not(inner) => {
-                self.push("NOT (");
-                self.condition(*inner)?;
-                self.push(")");
-                Ok(())
-            }
-            Node::Null(column) => {
-                self.name(column.name());
-                self.push(" IS NULL");
-                Ok(())
-            }
-            Node::Raw(sql) => {
-                self.push("(");
-                self.raw(&sql)?;
-                self.push(")");
-                Ok(())
-            }
+    /// A column, with its table where there are several.
+    pub(crate) fn place(&mut self, place: &Place) {
+        if self.is_qualified {
+            self.name(place.table());
+            self.push(".");
         }
+        self.name(place.def.name());
     }
 
-    fn group(&mut self, parts: Vec<Node>, joint: &'static str) -> Result<()> {
-        self.push("(");
-        for (position, part) in parts.into_iter().enumerate() {
+    /// Writes each, and the joint between two.
+    pub(crate) fn list<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        joint: &'static str,
+        mut each: impl FnMut(&mut Self, T) -> Result<()>,
+    ) -> Result<()> {
+        for (position, item) in items.into_iter().enumerate() {
             if position > 0 {
                 self.push(joint);
             }
-            self.condition(part)?;
-        }
-        self.push(")");
-        Ok(())
-    }
-
-    fn comparison(
-        &mut self,
-        column: &'static ColumnDef,
-        comparison: Comparison,
-        value: Value,
-    ) -> Result<()> {
-        let operator = match comparison {
-            // `= NULL` is never true in SQL; nobody means that.
-            Comparison::Eq if value.is_null() => " IS NULL",
-            Comparison::Ne if value.is_null() => " IS NOT NULL",
-            Comparison::Eq => " = ",
-            Comparison::Ne => " <> ",
-            Comparison::Ge => " >= ",
-            Comparison::Gt => " > ",
-            Comparison::Le => " <= ",
-            Comparison::Lt => " < ",
-        };
-        if !matches!(comparison, Comparison::Eq | Comparison::Ne) {
-            self.check_ordered(column)?;
-        }
-        self.name(column.name());
-        self.push(operator);
-        if !(value.is_null() && matches!(comparison, Comparison::Eq | Comparison::Ne)) {
-            self.value(value, column);
+            each(self, item)?;
         }
         Ok(())
     }

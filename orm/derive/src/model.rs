@@ -221,6 +221,7 @@ fn implementation(
 
             impl #krate::Decode for #ident {
                 const WIDTH: usize = #width;
+                const NAMED: bool = true;
 
                 fn decode<R: #krate::Source>(row: &R, at: usize) -> #krate::Result<Self> {
                     ::core::result::Result::Ok(Self { #(#gets)* })

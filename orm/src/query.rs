@@ -1,0 +1,178 @@
+//! A query as a value, without the types of its models: what is written from it is compiled once, not for every model.
+
+use std::borrow::Cow;
+
+use crate::expr::{Node, Term};
+use crate::scope::Scope;
+use crate::table::Table;
+
+/// Everything that a [`Select`](crate::Select) was told.
+#[derive(Clone)]
+pub(crate) struct Query {
+    pub(crate) table: &'static Table,
+    pub(crate) filter: Option<Node>,
+    pub(crate) order: Vec<Sort>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) offset: Option<u64>,
+    pub(crate) scope: Scope,
+    /// What most queries do not have.
+    pub(crate) more: Option<Box<More>>,
+}
+
+/// The parts of a query beyond a table, a condition, an order and a limit.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct More {
+    pub(crate) joins: Vec<Join>,
+    /// What is read; of all tables all columns, where nothing is said.
+    pub(crate) columns: Option<Vec<Item>>,
+    pub(crate) group: Vec<Term>,
+    pub(crate) having: Option<Node>,
+    pub(crate) distinct: bool,
+    pub(crate) lock: Option<Lock>,
+}
+
+/// A table beside the first, and which rows of it.
+#[derive(Clone)]
+pub(crate) struct Join {
+    pub(crate) table: &'static Table,
+    pub(crate) alias: &'static str,
+    pub(crate) is_left: bool,
+    pub(crate) on: Node,
+}
+
+impl Join {
+    /// The table's name in the query.
+    pub(crate) const fn name(&self) -> &'static str {
+        if self.alias.is_empty() {
+            self.table.name()
+        } else {
+            self.alias
+        }
+    }
+}
+
+/// One thing that is read.
+#[derive(Clone)]
+pub(crate) enum Item {
+    /// Every column of a table, by the name that it has in the query.
+    Table(&'static Table, &'static str),
+    Term(Term),
+}
+
+/// What to sort by.
+#[derive(Clone, Debug)]
+pub(crate) struct Sort {
+    pub(crate) term: Term,
+    pub(crate) descending: bool,
+}
+
+/// How rows are locked that are read to be changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lock {
+    NoWait,
+    SkipLocked,
+    Wait,
+}
+
+impl Query {
+    pub(crate) const fn of(table: &'static Table) -> Self {
+        Self {
+            table,
+            filter: None,
+            order: Vec::new(),
+            limit: None,
+            offset: None,
+            scope: Scope::DEFAULT,
+            more: None,
+        }
+    }
+
+    /// Narrows it by a condition, beside those given before.
+    pub(crate) fn narrow(&mut self, condition: Node) {
+        self.filter = Node::join(self.filter.take(), Some(condition));
+    }
+
+    /// The parts that most queries do not have, made when first asked for.
+    pub(crate) fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    pub(crate) fn joins(&self) -> &[Join] {
+        self.more.as_ref().map_or(&[], |more| &more.joins)
+    }
+
+    /// The tables, and their names in the query.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (&'static Table, &'static str)> {
+        let joined = self.joins().iter().map(|join| (join.table, join.name()));
+        std::iter::once((self.table, self.table.name())).chain(joined)
+    }
+
+    /// What is read.
+    pub(crate) fn items(&self) -> Cow<'_, [Item]> {
+        match self.more.as_ref().and_then(|more| more.columns.as_ref()) {
+            Some(items) => Cow::Borrowed(items),
+            None => Cow::Owned(
+                self.tables()
+                    .map(|(table, name)| Item::Table(table, name))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// What is read, where that is one value.
+    pub(crate) fn only_term(&self) -> Option<&Term> {
+        match self.more.as_ref()?.columns.as_deref()? {
+            [Item::Term(term)] => Some(term),
+            _ => None,
+        }
+    }
+
+    /// Leaves out the rows in which the one value that is read is NULL.
+    pub(crate) fn leave_out_null(&mut self) {
+        let Some(term) = self.only_term() else { return };
+        let is_left = self.joins().iter().any(|join| join.is_left);
+        if !term.is_aggregate() && (is_left || term.def().is_nullable()) {
+            let null = Node::Null(term.clone());
+            self.narrow(null.not());
+        }
+    }
+
+    /// Whether nothing cuts or sorts the rows.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.order.is_empty() && self.limit.is_none() && self.offset.is_none()
+    }
+}
+
+impl std::fmt::Debug for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Query");
+        out.field("table", &self.table.name())
+            .field("filter", &self.filter)
+            .field("order", &self.order)
+            .field("limit", &self.limit)
+            .field("offset", &self.offset);
+        if let Some(more) = &self.more {
+            out.field("more", more);
+        }
+        out.finish()
+    }
+}
+
+impl std::fmt::Debug for Join {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Join")
+            .field("table", &self.name())
+            .field("is_left", &self.is_left)
+            .field("on", &self.on)
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Table(_, name) => write!(f, "Table({name})"),
+            Self::Term(term) => term.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! From a query as a value to the SQL of a database. Compiled once, and not for every model.
+
+mod check;
+mod condition;
+mod pattern;
+mod select;
+mod term;
+mod write;

@@ -1,0 +1,325 @@
+//! SELECT: a whole query, a count of its rows, whether there is one, and queries inside of others.
+
+use std::borrow::Cow;
+
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::expr::{Node, Term};
+use crate::query::{Item, Lock, More, Query, Sort};
+use crate::table::{ColumnDef, SqlType};
+use crate::value::Value;
+use crate::writer::{Rendered, Writer};
+
+/// What stands between SELECT and FROM.
+#[derive(Clone, Copy, PartialEq)]
+enum List {
+    /// What is read.
+    Items,
+    /// The same with a name for each, as a table inside of FROM needs them.
+    Named,
+    /// A number, since only the row matters.
+    One,
+    /// The number of rows.
+    Count,
+}
+
+impl Query {
+    pub(crate) fn select(self, dialect: Dialect) -> Result<Rendered> {
+        if self.more.is_some() {
+            let mut writer = Writer::new(dialect, 256);
+            writer.query(self, List::Items)?;
+            return writer.finish();
+        }
+        let head = self.table.statements(dialect).select;
+        let hidden = self.scope.condition(self.table, "");
+        if hidden.is_none() && self.filter.is_none() && self.is_whole() {
+            return Ok((Cow::Borrowed(head), Vec::new()));
+        }
+        let mut writer = Writer::new(dialect, head.len() + 96);
+        writer.push(head);
+        writer.filter(Node::join(hidden, self.filter))?;
+        writer.order(self.order, &[])?;
+        writer.cut(self.limit, self.offset);
+        writer.finish()
+    }
+
+    pub(crate) fn count(mut self, dialect: Dialect) -> Result<Rendered> {
+        let mut writer = Writer::new(dialect, 96);
+        // The order is nothing to a count.
+        self.order = Vec::new();
+        let is_cut = self.limit.is_some() || self.offset.is_some();
+        if self.is_of_groups() || is_cut {
+            let list = self.row_list();
+            writer.push("SELECT COUNT(*) FROM (");
+            writer.query(self, list)?;
+            writer.push(") AS counted");
+        } else {
+            writer.query(self, List::Count)?;
+        }
+        writer.finish()
+    }
+
+    pub(crate) fn exists(mut self, dialect: Dialect) -> Result<Rendered> {
+        let mut writer = Writer::new(dialect, 96);
+        self.order = Vec::new();
+        self.limit = Some(self.limit.map_or(1, |limit| limit.min(1)));
+        if self.is_of_groups() {
+            writer.push("SELECT 1 FROM (");
+            writer.query(self, List::Named)?;
+            writer.push(") AS counted");
+        } else {
+            writer.query(self, List::One)?;
+        }
+        writer.finish()
+    }
+
+    /// What stands for a row that is only counted.
+    fn row_list(&self) -> List {
+        if self.is_of_groups() {
+            List::Named
+        } else {
+            List::One
+        }
+    }
+
+    /// Whether a row of it may stand for several of its tables.
+    fn is_of_groups(&self) -> bool {
+        let is_aggregate = |item: &Item| matches!(item, Item::Term(term) if term.is_aggregate());
+        self.more.as_ref().is_some_and(|more| {
+            more.distinct
+                || more.having.is_some()
+                || !more.group.is_empty()
+                || more.columns.iter().flatten().any(is_aggregate)
+        })
+    }
+}
+
+impl Writer {
+    /// A query inside of another.
+    pub(super) fn inner(&mut self, query: Query) -> Result<()> {
+        let is_qualified = std::mem::replace(&mut self.is_qualified, true);
+        // MariaDB and MySQL cut no rows in a sub-select, but in a table inside of one.
+        let is_wrapped = self.dialect() == Dialect::MySql && query.limit.is_some();
+        if is_wrapped {
+            self.push("SELECT * FROM (");
+            self.query(query, List::Named)?;
+            self.push(") AS inside");
+        } else {
+            self.query(query, List::Items)?;
+        }
+        self.is_qualified = is_qualified;
+        Ok(())
+    }
+
+    fn query(&mut self, mut query: Query, list: List) -> Result<()> {
+        let more = query.more.take();
+        let Some(mut more) = more else {
+            self.push("SELECT ");
+            self.items(query.items().into_owned(), list)?;
+            self.push(" FROM ");
+            self.name(query.table.name());
+            self.filter(Node::join(
+                query.scope.condition(query.table, ""),
+                query.filter,
+            ))?;
+            self.order(query.order, &[])?;
+            self.cut(query.limit, query.offset);
+            return Ok(());
+        };
+        query.more = Some(more);
+        self.check(&query)?;
+        let items = query.items().into_owned();
+        more = query.more.take().unwrap_or_default();
+        let is_qualified = self.is_qualified;
+        self.is_qualified = is_qualified || !more.joins.is_empty();
+        let optional: Vec<&'static str> = more
+            .joins
+            .iter()
+            .filter(|join| join.is_left)
+            .map(|join| join.name())
+            .collect();
+
+        self.push(if more.distinct && list != List::One {
+            "SELECT DISTINCT "
+        } else {
+            "SELECT "
+        });
+        self.items(items, list)?;
+        let filter = self.from(&query, &mut more)?;
+        self.filter(Node::join(filter, query.filter))?;
+        if !more.group.is_empty() {
+            self.push(" GROUP BY ");
+            self.list(more.group, ", ", Self::term)?;
+        }
+        if let Some(having) = more.having {
+            self.push(" HAVING ");
+            self.condition(having)?;
+        }
+        self.order(query.order, &optional)?;
+        self.cut(query.limit, query.offset);
+        if let Some(lock) = more.lock {
+            self.lock(lock, query.table.name(), &optional);
+        }
+        self.is_qualified = is_qualified;
+        Ok(())
+    }
+
+    fn items(&mut self, items: Vec<Item>, list: List) -> Result<()> {
+        match list {
+            List::Count => self.push("COUNT(*)"),
+            List::One => self.push("1"),
+            List::Items | List::Named => {
+                let mut count = 0;
+                let mut end = |this: &mut Self| {
+                    count += 1;
+                    if list == List::Named {
+                        this.push(" AS c");
+                        this.number(count);
+                    }
+                };
+                self.list(items, ", ", |this, item| match item {
+                    Item::Table(table, name) => this.list(table.columns(), ", ", |this, column| {
+                        if this.is_qualified {
+                            this.name(name);
+                            this.push(".");
+                        }
+                        this.name(column.name());
+                        end(this);
+                        Ok(())
+                    }),
+                    Item::Term(term) => {
+                        this.term(term)?;
+                        end(this);
+                        Ok(())
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// FROM and its joins; returns the conditions of the tables that belong into WHERE.
+    fn from(&mut self, query: &Query, more: &mut More) -> Result<Option<Node>> {
+        self.push(" FROM ");
+        self.name(query.table.name());
+        let mut filter = query.scope.condition(query.table, "");
+        for join in std::mem::take(&mut more.joins) {
+            self.push(if join.is_left {
+                " LEFT JOIN "
+            } else {
+                " INNER JOIN "
+            });
+            self.name(join.table.name());
+            if !join.alias.is_empty() {
+                self.push(" AS ");
+                self.name(join.alias);
+            }
+            self.push(" ON ");
+            let hidden = query.scope.condition(join.table, join.alias);
+            if join.is_left {
+                // Hidden rows are as if they were not there.
+                let on = Node::join(Some(join.on), hidden);
+                on.map_or(Ok(()), |on| self.condition(on))?;
+            } else {
+                self.condition(join.on)?;
+                filter = Node::join(filter, hidden);
+            }
+        }
+        Ok(filter)
+    }
+
+    pub(super) fn filter(&mut self, filter: Option<Node>) -> Result<()> {
+        let Some(filter) = filter else { return Ok(()) };
+        self.push(" WHERE ");
+        self.condition(filter)
+    }
+
+    /// ORDER BY, with NULL as the smallest of all; `optional` are the tables that may be missing in a row.
+    fn order(&mut self, order: Vec<Sort>, optional: &[&'static str]) -> Result<()> {
+        if order.is_empty() {
+            return Ok(());
+        }
+        self.push(" ORDER BY ");
+        self.list(order, ", ", |this, sort| {
+            this.check_ordered(sort.term.def())?;
+            let may_be_null = match &sort.term {
+                Term::Column(place) => place.def.is_nullable() || optional.contains(&place.table()),
+                _ => true,
+            };
+            this.term(sort.term)?;
+            this.push(match (sort.descending, this.dialect(), may_be_null) {
+                // Elsewhere NULL is the smallest of all; make it so here.
+                (false, Dialect::Postgres, true) => " ASC NULLS FIRST",
+                (true, Dialect::Postgres, true) => " DESC NULLS LAST",
+                (false, ..) => " ASC",
+                (true, ..) => " DESC",
+            });
+            Ok(())
+        })
+    }
+
+    /// LIMIT and OFFSET, bound and not printed, so that paging does not fill the cache of prepared statements.
+    fn cut(&mut self, limit: Option<u64>, offset: Option<u64>) {
+        match limit {
+            Some(rows) => {
+                self.push(" LIMIT ");
+                self.value(Value::I64(clamp(rows)), COUNT);
+            }
+            // These two know OFFSET only after LIMIT.
+            None if offset.is_some() && self.dialect() != Dialect::Postgres => {
+                self.push(" LIMIT 9223372036854775807");
+            }
+            None => {}
+        }
+        if let Some(rows) = offset {
+            self.push(" OFFSET ");
+            self.value(Value::I64(clamp(rows)), COUNT);
+        }
+    }
+
+    fn lock(&mut self, lock: Lock, table: &'static str, optional: &[&'static str]) {
+        self.push(" FOR UPDATE");
+        // PostgreSQL locks nothing that may be missing.
+        if self.dialect() == Dialect::Postgres && !optional.is_empty() {
+            self.push(" OF ");
+            self.name(table);
+        }
+        self.push(match lock {
+            Lock::NoWait => " NOWAIT",
+            Lock::SkipLocked => " SKIP LOCKED",
+            Lock::Wait => "",
+        });
+    }
+
+    fn check(&self, query: &Query) -> Result<()> {
+        let Some(more) = &query.more else {
+            return Ok(());
+        };
+        for (at, (_, name)) in query.tables().enumerate() {
+            if query.tables().skip(at + 1).any(|(_, other)| other == name) {
+                return Err(self.unsupported(
+                    "the same table twice under one name; give one of them another by an alias",
+                ));
+            }
+        }
+        self.check_groups(query, more)?;
+        self.check_distinct(query, more)?;
+        match more.lock {
+            Some(_) if self.dialect() == Dialect::Sqlite => Err(self.unsupported(
+                "locking rows; a transaction that writes locks the whole database, so begin one",
+            )),
+            Some(_) if query.is_of_groups() => {
+                Err(self.unsupported("locking rows that stand for several"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The column of a number of rows.
+const COUNT: &ColumnDef = &ColumnDef::new("", "LIMIT", SqlType::I64, false);
+
+/// No table has more rows than this.
+fn clamp(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
