@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::table::{ColumnDef, SqlType};
+use crate::value::List;
 
 /// Keeps the two traits to the implementations in this crate, so that a primitive can be added to them.
 pub(crate) mod sealed {
@@ -62,6 +63,9 @@ pub trait Sink: sealed::Sealed {
     fn decimal(&mut self, column: &ColumnDef, value: Decimal) -> Result<()>;
     /// A JSON document, serialized.
     fn json(&mut self, column: &ColumnDef, value: &str) -> Result<()>;
+    /// Many values as one. Not on MySQL, where no statement has a place for it.
+    #[doc(hidden)]
+    fn list(&mut self, column: &ColumnDef, values: &List) -> Result<()>;
 
     /// The driver's own arguments, for types that PostgreSQL alone has; `None` elsewhere.
     #[cfg(feature = "postgres")]

@@ -2,6 +2,7 @@
 
 use crate::dialect::Dialect;
 use crate::model::Model;
+use crate::relation::{Kind, Maybe, One};
 use crate::table::Table;
 
 /// Columns by which rows are found fast.
@@ -107,11 +108,18 @@ const fn table_of<M: Model>() -> &'static Table {
     message = "a field of type `{Self}` cannot refer to a key of type `{K}`",
     label = "expected `{K}` or `Option<{K}>`"
 )]
-pub trait References<K> {}
+pub trait References<K> {
+    /// What a relation by this field gives: one row, or perhaps one.
+    type Kind: Kind;
+}
 
-impl<K> References<K> for K {}
+impl<K> References<K> for K {
+    type Kind = One;
+}
 
-impl<K> References<K> for Option<K> {}
+impl<K> References<K> for Option<K> {
+    type Kind = Maybe;
+}
 
 /// A condition that every row fulfils.
 #[derive(Clone, Copy, Debug)]

@@ -92,6 +92,22 @@ pub enum Error {
         /// The driver's error.
         source: sqlx::Error,
     },
+    /// A row refers to one that is not there, through a relation that gives exactly one.
+    ///
+    /// Where there is no foreign key in the database, it may have been deleted; or a soft delete or another tenant hides
+    /// it; or it was deleted between two queries outside of a transaction. Load the relation as
+    /// [`optional`](crate::Relation::optional) where that is to be expected.
+    #[error(
+        "a row of table {table} refers by {column} to a row of table {related} that is not there"
+    )]
+    MissingRelated {
+        /// The table of the row that refers.
+        table: &'static str,
+        /// The column by which it does.
+        column: &'static str,
+        /// The table of the row that is not there.
+        related: &'static str,
+    },
     /// The outer transaction was used while a nested one is open.
     #[error("a nested transaction is still open")]
     NestedOpen,

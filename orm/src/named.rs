@@ -31,6 +31,7 @@ fn of(query: &Query) -> Names {
     let mut names = Vec::with_capacity(items.len());
     for item in items.iter() {
         match item {
+            Item::Rank(..) => names.push(ColumnDef::UNNAMED),
             Item::Table(table, _) => names.extend(table.columns()),
             Item::Term(term) => names.push(term.def()),
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::expr::{Node, Term};
+use crate::expr::{Node, Place, Term};
 use crate::scope::Scope;
 use crate::table::Table;
 
@@ -54,6 +54,8 @@ impl Join {
 /// One thing that is read.
 #[derive(Clone)]
 pub(crate) enum Item {
+    /// The number of the row among those with the same values in some columns, counted from 1 in an order.
+    Rank(Vec<Place>, Vec<Sort>),
     /// Every column of a table, by the name that it has in the query.
     Table(&'static Table, &'static str),
     Term(Term),
@@ -171,6 +173,7 @@ impl std::fmt::Debug for Join {
 impl std::fmt::Debug for Item {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Rank(per, order) => write!(f, "Rank({per:?}, {order:?})"),
             Self::Table(_, name) => write!(f, "Table({name})"),
             Self::Term(term) => term.fmt(f),
         }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::codec::{Params, Sink, sealed};
 use crate::error::{Error, Result, Unfit};
 use crate::field::Field;
+use crate::model::Model;
 use crate::table::{ColumnDef, SqlType};
 use crate::unfit;
 
@@ -24,6 +25,8 @@ pub(crate) enum Value {
     I32(i32),
     I64(i64),
     Json(String),
+    /// Many keys as one value, where the database takes that.
+    List(List),
     NaiveDateTime(NaiveDateTime),
     Null(SqlType),
     Text(String),
@@ -37,11 +40,15 @@ impl Value {
     /// The primitive that a field puts.
     pub(crate) fn of<T: Field>(column: &ColumnDef, value: &T) -> Self {
         let mut one = One(None);
-        match value.put(column, &mut one) {
-            Ok(()) => one.0.unwrap_or(Self::Null(T::TYPE)),
-            Err(Error::Encode { reason, .. }) => Self::Unfit(reason),
-            Err(other) => Self::Unfit(Unfit::Driver(std::sync::Arc::new(other))),
-        }
+        let outcome = value.put(column, &mut one);
+        one.finish(outcome, T::TYPE)
+    }
+
+    /// The primitive that a row puts for the column in this position.
+    pub(crate) fn of_column<M: Model>(row: &M, at: usize) -> Self {
+        let mut one = One(None);
+        let outcome = row.put_column(at, &mut one);
+        one.finish(outcome, M::TABLE.columns()[at].ty())
     }
 
     pub(crate) const fn is_null(&self) -> bool {
@@ -61,12 +68,46 @@ impl Value {
             Self::I32(value) => sink.i32(column, *value),
             Self::I64(value) => sink.i64(column, *value),
             Self::Json(value) => sink.json(column, value),
+            Self::List(list) => sink.list(column, list),
             Self::NaiveDateTime(value) => sink.naive_datetime(column, *value),
             Self::Null(ty) => sink.null(column, *ty),
             Self::Text(value) => sink.text(column, value),
             Self::U64(value) => sink.u64(column, *value),
             Self::Unfit(reason) => Err(unfit::encode(column, reason.clone())),
             Self::Uuid(value) => sink.uuid(column, *value),
+        }
+    }
+}
+
+/// Many values that are bound as one: an array on PostgreSQL, a JSON text on SQLite.
+#[derive(Clone, Debug)]
+pub enum List {
+    /// Integers, of whatever width the column has.
+    Ints(Vec<i64>),
+    /// Texts.
+    Texts(Vec<String>),
+    /// UUIDs; not on SQLite, whose JSON has no bytes.
+    Uuids(Vec<Uuid>),
+}
+
+impl List {
+    /// The values as a list, or as they are where they are of several types or of one that has no list.
+    pub(crate) fn of(values: Vec<Value>) -> std::result::Result<Self, Vec<Value>> {
+        let is_all = |of: fn(&Value) -> bool| values.iter().all(of);
+        if is_all(|value| matches!(value, Value::Text(_))) {
+            let texts = values.into_iter().filter_map(|value| match value {
+                Value::Text(text) => Some(text),
+                _ => None,
+            });
+            Ok(Self::Texts(texts.collect()))
+        } else if is_all(|value| matches!(value, Value::Uuid(_))) {
+            let uuids = values.into_iter().filter_map(|value| match value {
+                Value::Uuid(uuid) => Some(uuid),
+                _ => None,
+            });
+            Ok(Self::Uuids(uuids.collect()))
+        } else {
+            Err(values)
         }
     }
 }
@@ -84,6 +125,16 @@ impl Params for Vec<Bound> {
 
 /// Takes one value. What databases refuse is found later, when it is bound for one.
 struct One(Option<Value>);
+
+impl One {
+    fn finish(self, outcome: Result<()>, ty: SqlType) -> Value {
+        match outcome {
+            Ok(()) => self.0.unwrap_or(Value::Null(ty)),
+            Err(Error::Encode { reason, .. }) => Value::Unfit(reason),
+            Err(other) => Value::Unfit(Unfit::Driver(std::sync::Arc::new(other))),
+        }
+    }
+}
 
 impl sealed::Sealed for One {}
 
@@ -111,6 +162,7 @@ impl Sink for One {
         i32(i32) => Value::I32;
         i64(i64) => Value::I64;
         json(&str) => |value: &str| Value::Json(value.to_owned());
+        list(&List) => |list: &List| Value::List(list.clone());
         naive_datetime(NaiveDateTime) => Value::NaiveDateTime;
         null(SqlType) => Value::Null;
         text(&str) => |value: &str| Value::Text(value.to_owned());

@@ -14,6 +14,7 @@ mod injection;
 mod properties;
 mod query;
 mod race;
+mod relations;
 mod retry;
 mod transactions;
 mod wrappers;

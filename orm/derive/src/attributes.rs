@@ -6,6 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, Ident, Lit, LitInt, LitStr, Path, Result, Token};
 
+use crate::relation::Relation;
 use crate::schema;
 
 /// Calls `each` for every item of every `#[model(..)]`.
@@ -59,6 +60,7 @@ pub(crate) struct OfStruct {
     pub(crate) uniques: Vec<Vec<Ident>>,
     pub(crate) was: Option<String>,
     pub(crate) schema: schema::OfStruct,
+    pub(crate) relations: Vec<Relation>,
 }
 
 impl OfStruct {
@@ -70,9 +72,12 @@ impl OfStruct {
             uniques: Vec::new(),
             was: None,
             schema: schema::OfStruct::default(),
+            relations: Vec::new(),
         };
         parse(attributes, |meta| {
-            if meta.path.is_ident("table") {
+            if let Some(relation) = Relation::parse(meta)? {
+                this.relations.push(relation);
+            } else if meta.path.is_ident("table") {
                 this.table = Some(name(meta)?);
             } else if meta.path.is_ident("columns") {
                 this.columns = Some(name(meta)?);
@@ -88,7 +93,8 @@ impl OfStruct {
                 this.krate = krate(meta)?;
             } else {
                 return Err(meta.error(
-                    "expected `table`, `columns`, `unique(..)`, `index(..)`, `check`, `was` or `crate`",
+                    "expected `table`, `columns`, `unique(..)`, `index(..)`, `check`, `was`, `belongs_to(..)`, \
+                     `has_one(..)`, `has_many(..)` or `crate`",
                 ));
             }
             Ok(())

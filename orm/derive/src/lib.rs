@@ -5,6 +5,7 @@
 mod attributes;
 mod field;
 mod model;
+mod relation;
 mod render;
 mod schema;
 

@@ -7,6 +7,7 @@ use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Lit, Result, Type};
 
 use crate::attributes::{Default, OfField, OfStruct, snake_case};
+use crate::relation;
 use crate::render::{Dialect, Names, statements};
 use crate::schema::{self, Promises};
 
@@ -43,7 +44,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         &uniques,
         &promises,
     );
-    let handles = handles(input, &attributes, &columns);
+    let handles = handles(input, &attributes, &columns)?;
     Ok(quote!(#implementation #handles))
 }
 
@@ -316,7 +317,11 @@ fn definition(
 ///
 /// An enum and not a module: what stands in a module does not see the types of a function around it, so that a model
 /// could not be declared inside of one; and a `user` that is a value stays free for a variable.
-fn handles(input: &DeriveInput, attributes: &OfStruct, columns: &[Column<'_>]) -> TokenStream {
+fn handles(
+    input: &DeriveInput,
+    attributes: &OfStruct,
+    columns: &[Column<'_>],
+) -> Result<TokenStream> {
     let krate = &attributes.krate;
     let (ident, vis) = (&input.ident, &input.vis);
     let name = attributes
@@ -324,7 +329,11 @@ fn handles(input: &DeriveInput, attributes: &OfStruct, columns: &[Column<'_>]) -
         .clone()
         .unwrap_or_else(|| snake_case(&ident.unraw().to_string()));
     let handle = identifier(&name, ident.span());
-    let doc = format!("The columns of [`{ident}`].");
+    let doc = if attributes.relations.is_empty() {
+        format!("The columns of [`{ident}`].")
+    } else {
+        format!("The columns and relations of [`{ident}`].")
+    };
     let constants = columns.iter().enumerate().map(|(at, column)| {
         let (field, ty, name) = (column.ident, column.ty, &column.name);
         let doc = format!("The column `{name}`.");
@@ -334,7 +343,17 @@ fn handles(input: &DeriveInput, attributes: &OfStruct, columns: &[Column<'_>]) -
                 #krate::Column::new(&<#ident as #krate::Model>::TABLE.columns()[#at]);
         }
     });
-    quote! {
+    let own = relation::Own {
+        krate,
+        ident,
+        vis,
+        fields: columns
+            .iter()
+            .map(|column| (column.ident, column.ty))
+            .collect(),
+    };
+    let relations = relation::handles(&own, &attributes.relations)?;
+    Ok(quote! {
         #[doc = #doc]
         #[allow(non_camel_case_types, clippy::empty_enums)]
         #[derive(Clone, Copy, Debug)]
@@ -344,12 +363,13 @@ fn handles(input: &DeriveInput, attributes: &OfStruct, columns: &[Column<'_>]) -
         #[automatically_derived]
         impl #handle {
             #(#constants)*
+            #(#relations)*
         }
-    }
+    })
 }
 
 /// The name as an identifier, raw where it is a keyword.
-fn identifier(name: &str, span: Span) -> Ident {
+pub(crate) fn identifier(name: &str, span: Span) -> Ident {
     if syn::parse_str::<Ident>(name).is_ok() {
         Ident::new(name, span)
     } else {

@@ -17,6 +17,7 @@ use crate::executor::{Collect, Done};
 use crate::statement::Statement;
 use crate::table::{ColumnDef, SqlType};
 use crate::unfit;
+use crate::value::List;
 
 impl sealed::Sealed for MySql {}
 impl sealed::Sealed for MySqlArguments {}
@@ -196,6 +197,13 @@ impl Sink for MySqlArguments {
     fn json(&mut self, column: &ColumnDef, value: &str) -> Result<()> {
         sqlx::Arguments::add(self, value)
             .map_err(|error| unfit::encode(column, Unfit::Driver(error.into())))
+    }
+
+    fn list(&mut self, _: &ColumnDef, _: &List) -> Result<()> {
+        Err(Error::Unsupported {
+            dialect: Dialect::MySql,
+            what: "many values as one",
+        })
     }
 
     fn as_mysql(&mut self) -> Option<&mut MySqlArguments> {

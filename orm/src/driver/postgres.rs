@@ -18,6 +18,7 @@ use crate::executor::{Collect, Done};
 use crate::statement::Statement;
 use crate::table::{ColumnDef, SqlType};
 use crate::unfit;
+use crate::value::List;
 
 impl sealed::Sealed for Postgres {}
 impl sealed::Sealed for PgArguments {}
@@ -216,6 +217,29 @@ impl Sink for PgArguments {
             .map_err(|error| unfit::encode(column, Unfit::Json(std::sync::Arc::new(error))))?;
         sqlx::Arguments::add(self, Json(raw))
             .map_err(|error| unfit::encode(column, Unfit::Driver(error.into())))
+    }
+
+    fn list(&mut self, column: &ColumnDef, values: &List) -> Result<()> {
+        let unfit = || unfit::encode(column, Unfit::OutOfRange);
+        match (values, column.ty()) {
+            // An index on a narrow column is of use for an array of its own width only.
+            (List::Ints(values), SqlType::I16) => {
+                let narrow = values.iter().map(|&value| i16::try_from(value));
+                let narrow = narrow.collect::<Result<Vec<_>, _>>();
+                add(self, column, narrow.map_err(|_| unfit())?)
+            }
+            (List::Ints(values), SqlType::I32) => {
+                let narrow = values.iter().map(|&value| i32::try_from(value));
+                let narrow = narrow.collect::<Result<Vec<_>, _>>();
+                add(self, column, narrow.map_err(|_| unfit())?)
+            }
+            (List::Ints(values), _) => add(self, column, values.as_slice()),
+            (List::Texts(values), _) => {
+                values.iter().try_for_each(|value| no_nul(column, value))?;
+                add(self, column, values.as_slice())
+            }
+            (List::Uuids(values), _) => add(self, column, values.as_slice()),
+        }
     }
 
     fn as_postgres(&mut self) -> Option<&mut PgArguments> {

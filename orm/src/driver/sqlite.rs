@@ -1,5 +1,7 @@
 //! SQLite: values that it has no type for, and its errors.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::error::DatabaseError;
@@ -17,6 +19,7 @@ use crate::executor::{Collect, Done};
 use crate::statement::Statement;
 use crate::table::{ColumnDef, SqlType};
 use crate::unfit;
+use crate::value::List;
 
 impl sealed::Sealed for Sqlite {}
 impl sealed::Sealed for SqliteArguments {}
@@ -189,6 +192,21 @@ impl Sink for SqliteArguments {
 
     fn json(&mut self, column: &ColumnDef, value: &str) -> Result<()> {
         add(self, column, value.to_owned())
+    }
+
+    fn list(&mut self, column: &ColumnDef, values: &List) -> Result<()> {
+        let json = match values {
+            List::Ints(values) => serde_json::to_string(values),
+            List::Texts(values) => serde_json::to_string(values),
+            List::Uuids(_) => {
+                return Err(Error::Unsupported {
+                    dialect: Dialect::Sqlite,
+                    what: "many UUIDs as one value",
+                });
+            }
+        };
+        let json = json.map_err(|error| unfit::encode(column, Unfit::Json(Arc::new(error))))?;
+        add(self, column, json)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Conditions and expressions as trees, without the types of their models.
 
 use crate::query::Query;
+use crate::relation::OneOf;
 use crate::sql::Sql;
 use crate::table::{ColumnDef, SqlType};
 use crate::value::Value;
@@ -168,6 +169,7 @@ pub(crate) enum Node {
     Like(Term, Value),
     Not(Box<Self>),
     Null(Term),
+    OneOf(OneOf),
     Raw(Sql),
 }
 

@@ -59,6 +59,7 @@ impl Writer {
         }
         let items = query.items();
         let is_fixed = items.iter().all(|item| match item {
+            Item::Rank(..) => false,
             Item::Table(table, name) => more.has_key(table, name),
             Item::Term(term) => query.fixes(more, term),
         });
@@ -80,6 +81,7 @@ impl Writer {
         let items = query.items();
         let is_read = |term: &Term| {
             items.iter().any(|item| match item {
+                Item::Rank(..) => false,
                 Item::Table(_, name) => {
                     matches!(term, Term::Column(place) if place.table() == *name)
                 }

@@ -58,6 +58,10 @@ impl Writer {
                 self.push(" IS NULL");
                 Ok(())
             }
+            Node::OneOf(keys) => {
+                keys.write(self);
+                Ok(())
+            }
             Node::Raw(sql) => {
                 self.push("(");
                 self.raw(&sql)?;

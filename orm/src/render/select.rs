@@ -43,6 +43,35 @@ impl Query {
         writer.finish()
     }
 
+    /// What a query reads but for its last column, of those rows in which that one, their rank, is at most `rows`; in
+    /// the order of their rank.
+    pub(crate) fn ranked(self, rows: u64, dialect: Dialect) -> Result<Rendered> {
+        let width: usize = self
+            .items()
+            .iter()
+            .map(|item| match item {
+                Item::Table(table, _) => table.columns().len(),
+                Item::Rank(..) | Item::Term(_) => 1,
+            })
+            .sum();
+        let mut writer = Writer::new(dialect, 320);
+        writer.push("SELECT ");
+        writer.list(1..width, ", ", |writer, at| {
+            writer.push("c");
+            writer.integer(at as i64);
+            Ok(())
+        })?;
+        writer.push(" FROM (");
+        writer.query(self, List::Named)?;
+        writer.push(") AS ranked WHERE c");
+        writer.integer(width as i64);
+        writer.push(" <= ");
+        writer.value(Value::I64(clamp(rows)), COUNT);
+        writer.push(" ORDER BY c");
+        writer.integer(width as i64);
+        writer.finish()
+    }
+
     pub(crate) fn count(mut self, dialect: Dialect) -> Result<Rendered> {
         let mut writer = Writer::new(dialect, 96);
         // The order is nothing to a count.
@@ -178,6 +207,17 @@ impl Writer {
                     }
                 };
                 self.list(items, ", ", |this, item| match item {
+                    Item::Rank(per, order) => {
+                        this.push("ROW_NUMBER() OVER (PARTITION BY ");
+                        this.list(per, ", ", |this, place| {
+                            this.place(&place);
+                            Ok(())
+                        })?;
+                        this.order(order, &[])?;
+                        this.push(")");
+                        end(this);
+                        Ok(())
+                    }
                     Item::Table(table, name) => this.list(table.columns(), ", ", |this, column| {
                         if this.is_qualified {
                             this.name(name);

@@ -8,6 +8,7 @@ mod run;
 pub use self::columns::{Columns, Sure, Unsure};
 pub use self::join::On;
 pub use self::nested::{Nested, exists};
+pub(crate) use self::run::select;
 
 use std::fmt;
 use std::marker::PhantomData;
