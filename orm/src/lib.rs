@@ -10,6 +10,7 @@
 //! | declare a model, and its attributes | [`derive@Model`], [`derive@Field`] |
 //! | read and write | [`ModelExt`], [`Select`], [`sql`] |
 //! | compare columns | [`Column`] |
+//! | load what belongs together | [`Relation`], [`With`] |
 //! | do all or nothing | [`transaction`], [`try_transaction`], [`begin`] |
 //! | write a function, or a wrapper, for any database | [`Executor`] |
 //! | open a database | [`DbPool`], `sqlite` |

@@ -81,6 +81,8 @@ impl Value {
 
 /// Many values that are bound as one: an array on PostgreSQL, a JSON text on SQLite.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
+#[allow(unnameable_types, reason = "part of a sealed trait")]
 pub enum List {
     /// Integers, of whatever width the column has.
     Ints(Vec<i64>),

@@ -1,7 +1,7 @@
 //! Relations: what is loaded onto what, in how many queries, and that it is what plain Rust would have grouped.
 
 use packetboat_orm::{
-    Counted, Error, Executor, Field, Model, ModelExt, Result, assert_queries, transaction,
+    Counted, Dialect, Error, Executor, Field, Model, ModelExt, Result, assert_queries, transaction,
 };
 use uuid::Uuid;
 
@@ -41,6 +41,7 @@ struct Studio {
 /// Keyed by a UUID.
 #[derive(Clone, Debug, Eq, PartialEq, Model)]
 #[model(belongs_to(painter: Painter), belongs_to(studio: Studio), has_many(sales: Sale))]
+#[model(has_many(tags: Tag, through = Tagging), has_many(taggings: Tagging))]
 struct Painting {
     id: Uuid,
     painter_id: i64,
@@ -55,6 +56,23 @@ struct Sale {
     id: i64,
     painting_id: Uuid,
     price: i64,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Model)]
+#[model(has_many(paintings: Painting, through = Tagging))]
+struct Tag {
+    id: i64,
+    word: String,
+}
+
+/// Stands between paintings and tags.
+#[derive(Clone, Debug, Eq, PartialEq, Model)]
+#[model(belongs_to(tag: Tag), belongs_to(painting: Painting))]
+struct Tagging {
+    id: i64,
+    painting_id: Uuid,
+    tag_id: i64,
+    weight: i32,
 }
 
 /// Refers to its own table.
@@ -354,6 +372,272 @@ async fn one_and_optional_load_onto_the_first_row(bed: impl Bed) {
     assert_eq!(none, None);
 }
 
+/// The paintings with tags: milkmaid light 5, maja skin 1, pearl light 2 and skin 9.
+async fn tagged(db: impl Executor + Copy) -> World {
+    let world = world(db).await;
+    Tag::create_table(db).await.expect("a table");
+    Tagging::create_table(db).await.expect("a table");
+    let mut ids = Vec::new();
+    for word in ["light", "skin", "unused"] {
+        let mut tag = Tag {
+            id: 0,
+            word: word.to_owned(),
+        };
+        tag.insert(db).await.expect("a tag");
+        ids.push(tag.id);
+    }
+    for (painting, tag, weight) in [(0, 0, 5), (1, 1, 1), (2, 0, 2), (2, 1, 9)] {
+        let mut tagging = Tagging {
+            id: 0,
+            painting_id: world.paintings[painting].id,
+            tag_id: ids[tag],
+            weight,
+        };
+        tagging.insert(db).await.expect("a tagging");
+    }
+    world
+}
+
+fn words(tags: &[Tag]) -> Vec<&str> {
+    tags.iter().map(|tag| tag.word.as_str()).collect()
+}
+
+async fn many_belong_to_many_through_a_table(bed: impl Bed) {
+    let World { paintings, .. } = tagged(bed.db()).await;
+    let mut db = Counted::new(bed.db());
+    let tags = painting::tags.order_by(tag::word.desc());
+    let found: Vec<(Painting, Vec<(Tag, Vec<Painting>)>)> = assert_queries!(
+        3,
+        db,
+        Painting::select()
+            .with(tags.with(tag::paintings))
+            .order_by(painting::year.asc())
+            .all(&mut db)
+            .await
+            .expect("paintings and their tags")
+    );
+    let found: Vec<Vec<(&str, usize)>> = found
+        .iter()
+        .map(|(_, tags)| {
+            tags.iter()
+                .map(|(tag, on)| (tag.word.as_str(), on.len()))
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            vec![("light", 2)],
+            vec![("skin", 2), ("light", 2)],
+            vec![("skin", 2)],
+            vec![]
+        ]
+    );
+    // What stands between has columns of its own: to filter by, to sort by, and to be read.
+    let heavy = painting::tags
+        .filter(tagging::weight.gt(4))
+        .filter(tag::word.ne("unused"))
+        .load(&paintings, bed.db())
+        .await
+        .expect("heavy tags");
+    let heavy: Vec<Vec<&str>> = heavy.iter().map(|tags| words(tags)).collect();
+    assert_eq!(heavy, [vec!["light"], vec![], vec!["skin"], vec![]]);
+    let weighed: Vec<Vec<(Tag, Tagging)>> = painting::tags
+        .order_by(tagging::weight.desc())
+        .with_through()
+        .load(&paintings[2..], bed.db())
+        .await
+        .expect("tags and their weights");
+    let weighed: Vec<Vec<(&str, i32)>> = weighed
+        .iter()
+        .map(|tags| {
+            tags.iter()
+                .map(|(tag, by)| (tag.word.as_str(), by.weight))
+                .collect()
+        })
+        .collect();
+    assert_eq!(weighed, [vec![("skin", 9), ("light", 2)], vec![]]);
+    // The long way round, with a query more.
+    let taggings: Vec<Vec<(Tagging, Tag)>> = painting::taggings
+        .with(tagging::tag)
+        .load(&paintings, bed.db())
+        .await
+        .expect("taggings and their tags");
+    let count: Vec<usize> = taggings.iter().map(Vec::len).collect();
+    assert_eq!(count, [1, 1, 2, 0]);
+}
+
+async fn a_limit_holds_for_each_row(bed: impl Bed) {
+    let World {
+        painters,
+        paintings,
+        ..
+    } = tagged(bed.db()).await;
+    let mut db = Counted::new(bed.db());
+    let latest = painter::paintings.order_by(painting::year.desc()).limit(1);
+    let latest = assert_queries!(
+        1,
+        db,
+        latest.load(&painters, &mut db).await.expect("the latest")
+    );
+    let latest: Vec<Vec<&str>> = latest.iter().map(|paintings| titles(paintings)).collect();
+    assert_eq!(latest, [vec!["saturn"], vec!["pearl"], vec![]]);
+    let early = painter::paintings
+        .filter(painting::year.lt(1810))
+        .order_by(painting::year.asc())
+        .limit(3);
+    let early = early.load(&painters, bed.db()).await.expect("early ones");
+    let early: Vec<Vec<&str>> = early.iter().map(|paintings| titles(paintings)).collect();
+    assert_eq!(early, [vec!["maja"], vec!["milkmaid", "pearl"], vec![]]);
+    // Without an order, by key.
+    let first = painting::sales
+        .limit(1)
+        .load(&paintings, bed.db())
+        .await
+        .expect("first sales");
+    let prices: Vec<Vec<i64>> = first
+        .iter()
+        .map(|sales| sales.iter().map(|sale| sale.price).collect())
+        .collect();
+    assert_eq!(prices, [vec![], vec![10], vec![50], vec![]]);
+    let heaviest = painting::tags
+        .order_by(tagging::weight.desc())
+        .limit(1)
+        .with_through()
+        .load(&paintings, bed.db())
+        .await
+        .expect("the heaviest tags");
+    let heaviest: Vec<Vec<i32>> = heaviest
+        .iter()
+        .map(|tags| tags.iter().map(|(_, by)| by.weight).collect())
+        .collect();
+    assert_eq!(heaviest, [vec![5], vec![1], vec![9], vec![]]);
+    let none = painter::paintings
+        .limit(0)
+        .load(&painters, bed.db())
+        .await
+        .expect("none");
+    assert!(none.iter().all(Vec::is_empty));
+}
+
+async fn the_rows_related_to_one_are_a_query(bed: impl Bed) {
+    let World {
+        painters,
+        paintings,
+        ..
+    } = tagged(bed.db()).await;
+    let [goya, vermeer, anon] = [0, 1, 2].map(|at: usize| painters[at].clone());
+    let late = painter::paintings
+        .of(&vermeer)
+        .filter(painting::year.gt(1660));
+    assert_eq!(late.clone().count(bed.db()).await.expect("a count"), 1);
+    assert_eq!(
+        titles(&late.all(bed.db()).await.expect("late ones")),
+        ["pearl"]
+    );
+    let country = painter::country
+        .of(&goya)
+        .one(bed.db())
+        .await
+        .expect("a country");
+    assert_eq!(country.name, "Spain");
+    let country = painter::country
+        .of(&anon)
+        .optional(bed.db())
+        .await
+        .expect("an answer");
+    assert_eq!(country, None);
+    let tags = painting::tags
+        .of(&paintings[2])
+        .order_by(tagging::weight.desc());
+    assert_eq!(
+        words(&tags.all(bed.db()).await.expect("tags")),
+        ["skin", "light"]
+    );
+    let updated = painter::paintings
+        .of(&goya)
+        .update([painting::year.set(1900)], bed.db())
+        .await
+        .expect("an update");
+    assert_eq!(updated, 2);
+}
+
+/// Keys in any order, each of some types, some in no row; more of them than one statement can bind.
+async fn any_number_of_keys_is_loaded(bed: impl Bed) {
+    tables(bed.db()).await;
+    let mut painters: Vec<Painter> = (1..=70_000)
+        .map(|id| Painter {
+            id,
+            name: String::new(),
+            country_code: Some(format!("{}", id % 1_000)),
+        })
+        .collect();
+    painters.reverse();
+    for id in [1, 40_000, 69_999] {
+        let mut painter = painters[70_000 - id].clone();
+        painter.insert(bed.db()).await.expect("a painter");
+        let mut painting = Painting {
+            id: Uuid::nil(),
+            painter_id: painter.id,
+            studio_id: None,
+            title: format!("{id}"),
+            year: 0,
+        };
+        painting.insert(bed.db()).await.expect("a painting");
+    }
+    let mut country = Country {
+        code: "7".to_owned(),
+        name: "Seven".to_owned(),
+    };
+    country.insert(bed.db()).await.expect("a country");
+
+    let mut db = Counted::new(bed.db());
+    let loaded = painter::paintings
+        .filter(painting::year.eq(0))
+        .load(&painters, &mut db)
+        .await
+        .expect("paintings");
+    // Only MySQL has no way to bind them as one value.
+    let statements = if bed.db().dialect() == Dialect::MySql {
+        2
+    } else {
+        1
+    };
+    assert_eq!(db.queries(), statements);
+    let found: Vec<&str> = loaded
+        .iter()
+        .flatten()
+        .map(|painting| painting.title.as_str())
+        .collect();
+    assert_eq!(found, ["69999", "40000", "1"]);
+    assert_eq!(loaded[70_000 - 40_000].len(), 1);
+
+    let countries = assert_queries!(
+        1,
+        db,
+        painter::country
+            .load(&painters, &mut db)
+            .await
+            .expect("countries")
+    );
+    assert_eq!(countries.iter().flatten().count(), 70);
+    // As bytes, they are bound one by one on SQLite too.
+    let paintings: Vec<Painting> = (0..70_000_u128)
+        .map(|id| Painting {
+            id: Uuid::from_u128(id),
+            painter_id: 1,
+            studio_id: None,
+            title: String::new(),
+            year: 0,
+        })
+        .collect();
+    let sales = painting::sales
+        .load(&paintings, bed.db())
+        .await
+        .expect("no sales");
+    assert_eq!(sales.iter().flatten().count(), 0);
+}
+
 async fn a_row_that_must_be_there_and_is_not_is_an_error(bed: impl Bed) {
     let World { painters, .. } = world(bed.db()).await;
     painters[0].delete(bed.db()).await.expect("a delete");
@@ -453,6 +737,10 @@ async fn relations_are_loaded_in_a_transaction_and_a_task(bed: impl Bed) {
 }
 
 crate::on_every_database! {
+    many_belong_to_many_through_a_table,
+    a_limit_holds_for_each_row,
+    the_rows_related_to_one_are_a_query,
+    any_number_of_keys_is_loaded,
     two_levels_take_three_queries,
     a_row_belongs_to_one_or_perhaps_to_one,
     a_slice_keeps_its_order_and_its_repetitions,

@@ -26,7 +26,17 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[model(check = "price <= price_limit")]`: a condition in SQL that every row fulfils; or a text for each database that
 ///   is to check it, `check(sqlite = "..", postgres = "..", mysql = "..")`. May be repeated.
 /// - `#[model(was = "users")]`: the table's former name, for the next migration.
+/// - `#[model(belongs_to(author: User))]`: the field `author_id` holds the key of a `User`, or an `Option` of it.
+/// - `#[model(has_many(posts: Post))]`, `#[model(has_one(profile: Profile))]`: rows of the other model hold this one's key,
+///   in a column named after this struct, as `user_id`.
+/// - `#[model(has_many(groups: Group, through = Membership))]`: rows of a third model hold both keys, as `user_id` and
+///   `group_id`.
 /// - `#[model(crate = path)]`: where this crate is, if not at `::packetboat_orm`.
+///
+/// Relations stand beside the columns: `user::posts`, `post::author`. Where the foreign key has another name than by
+/// default, `by = writer_id` says so; `to = ..` says it of the key that leads on to the other model of
+/// `through`. A key of several columns is written `by = (class, seat)`. The other model's columns are looked for under its
+/// name in snake case beside it; a path says where they are: `by = crate::blog::post::writer_id`.
 ///
 /// On a field:
 ///

@@ -98,7 +98,10 @@ impl Ends {
         if whole {
             columns.push(Item::Table(table, table.name()));
         }
-        columns.extend(by.iter().map(|def| Item::Term(Term::Column(Place::of(def)))));
+        columns.extend(
+            by.iter()
+                .map(|def| Item::Term(Term::Column(Place::of(def)))),
+        );
     }
 }
 

@@ -10,7 +10,7 @@ mod top;
 mod with;
 
 pub use self::kind::{Kind, Many, Maybe, One, Through, WithThrough};
-pub use self::load::{Load, LoadAll};
+pub use self::load::{Append, Load, LoadAll};
 pub(crate) use self::one_of::OneOf;
 pub use self::with::With;
 
@@ -28,7 +28,6 @@ use crate::model::Model;
 use crate::order::Order;
 use crate::query::Query;
 use crate::relation::ends::{Ends, positions};
-use crate::relation::load::Append;
 use crate::relation::one_of::Keys;
 use crate::select::Select;
 use crate::value::Value;
@@ -72,8 +71,10 @@ pub struct Relation<M, C, K, N = ()> {
     /// At most so many of them for each row.
     top: Option<u64>,
     nested: N,
-    kind: PhantomData<fn() -> (M, C, K)>,
+    kind: Of<M, C, K>,
 }
+
+type Of<M, C, K> = PhantomData<fn() -> (M, C, K)>;
 
 impl<M: Model, C: Model, K: Kind> Relation<M, C, K> {
     const fn new(ends: Ends) -> Self {
@@ -257,4 +258,3 @@ impl<M, C, K, N: fmt::Debug> fmt::Debug for Relation<M, C, K, N> {
             .finish_non_exhaustive()
     }
 }
-

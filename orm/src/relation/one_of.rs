@@ -57,8 +57,14 @@ impl Keys {
         let room = dialect.max_params().saturating_sub(others + 1);
         let most = (room / columns.len()).max(1) * columns.len();
         Ok(match self {
-            Self::Ints(keys) => keys.chunks(most).map(|keys| Self::Ints(keys.to_vec())).collect(),
-            Self::Values(keys) => keys.chunks(most).map(|keys| Self::Values(keys.to_vec())).collect(),
+            Self::Ints(keys) => keys
+                .chunks(most)
+                .map(|keys| Self::Ints(keys.to_vec()))
+                .collect(),
+            Self::Values(keys) => keys
+                .chunks(most)
+                .map(|keys| Self::Values(keys.to_vec()))
+                .collect(),
         })
     }
 }

@@ -138,7 +138,7 @@ impl<M: Model, L: LoadAll<M>> With<M, L> {
     ) -> impl Future<Output = Result<Option<L::Row>>> + Send {
         let mut query = self.select.into_query();
         query.limit = Some(query.limit.map_or(1, |limit| limit.min(1)));
-        let first = With {
+        let first = Self {
             select: Select::from_query(query),
             relations: self.relations,
         };
