@@ -7,17 +7,21 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use packetboat_framing::Chunk;
+use packetboat_framing::native::{Attached, Digest};
 
+use crate::bell::Ringer;
 use crate::connection::Peer;
 use crate::dispatcher::{Dispatcher, Table};
 use crate::envelope::Envelope;
 use crate::file::File;
+use crate::middleware::Response;
 use crate::rejection::{Rejection, code};
 use crate::request::Call;
-use crate::route::{Handling, refuse};
+use crate::route::{Endpoint, Handling, refuse};
 use crate::session::{ConnectionSessions, SessionManager};
 use crate::shape::Shape;
-use crate::upload::{Feed, upload};
+use crate::upload::{Feed, upload, upload_with_bell};
+use crate::wire::Wire;
 
 /// How much of an unknown type an answer repeats, in characters.
 const SHOWN: usize = 64;
@@ -30,14 +34,40 @@ pub struct App {
 
 /// An application whose types have been forgotten.
 pub(crate) trait Answering: Send + Sync {
-    fn connect(&self, peer: Peer) -> Caller;
-    fn begin(&self, caller: &Caller, message: &[u8], at: Instant, max_attachment: u64) -> Begun;
-    fn refuse(&self, rejection: &Rejection) -> crate::middleware::Response;
+    fn connect(&self, peer: Peer, wire: Wire) -> Caller;
+    fn begin(
+        &self,
+        caller: &Caller,
+        message: &[u8],
+        arrival: Arrival,
+        max_attachment: u64,
+    ) -> Begun;
+    fn refuse(&self, wire: Wire, rejection: &Rejection) -> Response;
+}
+
+/// How a message came.
+pub(crate) struct Arrival {
+    pub(crate) at: Instant,
+    /// What its frame says, on the native wire.
+    pub(crate) framed: Option<Framed>,
+}
+
+/// What stands beside a message in its frame.
+pub(crate) struct Framed {
+    /// The number of its type, or 0: look into the message.
+    pub(crate) message_type: u32,
+    pub(crate) attachment: Option<Attached>,
+    /// What the attachment has to be in the end.
+    pub(crate) digest: Option<Digest>,
+    pub(crate) deadline: Option<Instant>,
+    /// Rings when something happens to the attachment.
+    pub(crate) ringer: Ringer,
 }
 
 /// The other end of a connection, with the sessions that it has made.
 pub(crate) struct Caller {
     pub(crate) peer: Peer,
+    pub(crate) wire: Wire,
     sessions: Option<ConnectionSessions>,
 }
 
@@ -48,8 +78,11 @@ pub(crate) struct Begun {
     pub(crate) handling: Handling,
     /// What follows the message: how many bytes, and where they go.
     pub(crate) upload: Option<(u64, Feed)>,
-    /// Where the next message begins is not known, so this answer is the last.
+    /// Where the next message begins is not known, so this answer is the last. On the native wire
+    /// it is always known.
     pub(crate) is_last: bool,
+    /// Its handler says that it may be stopped.
+    pub(crate) may_be_stopped: bool,
 }
 
 struct Complete<W> {
@@ -60,56 +93,98 @@ struct Complete<W> {
 
 impl<W: Shape> Complete<W> {
     /// The answer to what no handler will see.
-    fn answer(&self, rejection: &Rejection, is_last: bool) -> Begun {
-        let handling = Box::pin(ready(refuse(&self.shape, rejection)));
+    fn answer(&self, wire: Wire, rejection: &Rejection, is_last: bool) -> Begun {
+        let handling = Box::pin(ready(refuse(&self.shape, wire, rejection)));
         Begun {
             message_type: "",
             handling,
             upload: None,
             is_last,
+            may_be_stopped: false,
         }
+    }
+
+    /// The route that a message asks for. Its frame may name it by number.
+    fn endpoint(
+        &self,
+        envelope: &Envelope<'_>,
+        number: u32,
+    ) -> Result<&Arc<dyn Endpoint>, Rejection> {
+        if number != 0 {
+            return self.table.find_number(number).ok_or_else(|| {
+                let shown = format!("{number:#010x}");
+                let text = format!("no request has the type number {shown}");
+                Rejection::ours(code::UNKNOWN_TYPE, text).naming(&shown)
+            });
+        }
+        let Some(message_type) = envelope.message_type.as_deref() else {
+            return Err(Rejection::ours(code::MISSING_TYPE, "`type` is missing"));
+        };
+        self.table.find(message_type).ok_or_else(|| {
+            let shown: String = message_type.chars().take(SHOWN).collect();
+            let text = format!("no request has the type `{shown}`");
+            Rejection::ours(code::UNKNOWN_TYPE, text).naming(&shown)
+        })
     }
 }
 
 impl<W: Shape> Answering for Complete<W> {
-    fn connect(&self, peer: Peer) -> Caller {
+    fn connect(&self, peer: Peer, wire: Wire) -> Caller {
         let sessions = self
             .sessions
             .as_ref()
             .map(|sessions| sessions.connection(peer.clone()));
-        Caller { peer, sessions }
+        Caller {
+            peer,
+            wire,
+            sessions,
+        }
     }
 
-    fn begin(&self, caller: &Caller, message: &[u8], at: Instant, max_attachment: u64) -> Begun {
+    fn begin(
+        &self,
+        caller: &Caller,
+        message: &[u8],
+        arrival: Arrival,
+        max_attachment: u64,
+    ) -> Begun {
+        let (wire, framed) = (caller.wire, arrival.framed);
         let envelope = match Envelope::scan(message, &self.table.size_keys) {
             Ok(envelope) => envelope,
-            Err(rejection) => return self.answer(&rejection, true),
+            Err(rejection) => return self.answer(wire, &rejection, true),
         };
         if let Some(key) = envelope.repeated {
             let text = format!("`{key}` stands twice");
-            return self.answer(&Rejection::ours(code::REPEATED_KEY, text).naming(key), true);
+            let rejection = Rejection::ours(code::REPEATED_KEY, text).naming(key);
+            return self.answer(wire, &rejection, true);
         }
-        let Some(message_type) = envelope.message_type.as_deref() else {
-            let rejection = Rejection::ours(code::MISSING_TYPE, "`type` is missing");
-            return self.answer(&rejection, envelope.states_a_size());
-        };
-        let Some(endpoint) = self.table.find(message_type) else {
-            let shown: String = message_type.chars().take(SHOWN).collect();
-            let text = format!("no request has the type `{shown}`");
-            let rejection = Rejection::ours(code::UNKNOWN_TYPE, text).naming(&shown);
-            return self.answer(&rejection, envelope.states_a_size());
+        let number = framed.as_ref().map_or(0, |framed| framed.message_type);
+        let endpoint = match self.endpoint(&envelope, number) {
+            Ok(endpoint) => endpoint,
+            Err(rejection) => return self.answer(wire, &rejection, envelope.states_a_size()),
         };
 
         let route = endpoint.route();
-        let mut call = Call::received_at(route.message_type, caller.peer.clone(), at);
+        let mut call =
+            Call::received_at(route.message_type, caller.peer.clone(), arrival.at).with_wire(wire);
         if let Some(token) = envelope.session.as_deref() {
             call = call.with_session_token(token);
         }
         if let Some(sessions) = &caller.sessions {
             call = call.with_sessions(sessions.clone());
         }
+        if let Some(deadline) = framed.as_ref().and_then(|framed| framed.deadline) {
+            call = call.with_deadline(deadline);
+        }
         let (mut refusal, mut is_last, mut feed) = (None, false, None);
-        match route.attachment.map(|key| envelope.attachment_len(key)) {
+        let len = route.attachment.map(|key| {
+            let stated = envelope.attachment_len(key);
+            match &framed {
+                None => stated,
+                Some(framed) => framed.attachment_len(key, envelope.states(key), stated),
+            }
+        });
+        match len {
             None => {}
             Some(Ok(len)) => {
                 if len > max_attachment {
@@ -117,7 +192,10 @@ impl<W: Shape> Answering for Complete<W> {
                     let max = max_attachment.to_string();
                     refusal = Some(Rejection::ours(code::ATTACHMENT_TOO_LARGE, text).naming(&max));
                 }
-                let (body, end) = upload(len);
+                let (body, end) = match framed {
+                    None => upload(len),
+                    Some(framed) => upload_with_bell(len, framed.digest, framed.ringer),
+                };
                 call = call.with_upload(body);
                 feed = Some((len, end));
             }
@@ -135,11 +213,40 @@ impl<W: Shape> Answering for Complete<W> {
             handling,
             upload: feed,
             is_last,
+            may_be_stopped: endpoint.may_be_stopped(),
         }
     }
 
-    fn refuse(&self, rejection: &Rejection) -> crate::middleware::Response {
-        refuse(&self.shape, rejection)
+    fn refuse(&self, wire: Wire, rejection: &Rejection) -> Response {
+        refuse(&self.shape, wire, rejection)
+    }
+}
+
+impl Framed {
+    /// How many bytes follow the message: what its frame announces, and the message's own field
+    /// must not say otherwise.
+    fn attachment_len(
+        &self,
+        key: &'static str,
+        is_stated: bool,
+        stated: Result<u64, Rejection>,
+    ) -> Result<u64, Rejection> {
+        let announced = match self.attachment {
+            None => Some(0).filter(|_| is_stated),
+            Some(Attached { offset: 1.., .. }) => {
+                let text = "the attachment has to begin at its beginning";
+                return Err(Rejection::ours(code::BAD_ATTACHMENT_SIZE, text).naming(key));
+            }
+            Some(Attached { size, .. }) => size,
+        };
+        match (announced, stated) {
+            (Some(size), Ok(stated)) if size != stated => {
+                let text = format!("`{key}` is {stated}, and {size} bytes follow");
+                Err(Rejection::ours(code::BAD_ATTACHMENT_SIZE, text).naming(key))
+            }
+            (Some(size), _) if !is_stated => Ok(size),
+            (_, stated) => stated,
+        }
     }
 }
 
@@ -162,7 +269,7 @@ impl App {
     #[must_use]
     pub fn connect(&self) -> Local {
         Local {
-            caller: self.inner.connect(Peer::new(None)),
+            caller: self.inner.connect(Peer::new(None), Wire::Classic),
             app: self.clone(),
         }
     }
@@ -208,10 +315,14 @@ impl Local {
 
     /// Runs a request whose message these bytes follow. They may be fewer than the message says.
     pub async fn request_with(&self, message: &[u8], attachment: impl Into<Bytes>) -> Answer {
+        let arrival = Arrival {
+            at: Instant::now(),
+            framed: None,
+        };
         let begun = self
             .app
             .inner
-            .begin(&self.caller, message, Instant::now(), u64::MAX);
+            .begin(&self.caller, message, arrival, u64::MAX);
         let attachment = attachment.into();
         let feeding = async {
             let Some((len, feed)) = begun.upload else {

@@ -6,6 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use packetboat_framing::native::Types;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -52,6 +53,10 @@ pub struct Group<S, G, W = Flagged> {
 #[derive(Default)]
 pub(crate) struct Table {
     by_name: HashMap<&'static str, Arc<dyn Endpoint>, BuildHasherDefault<Fnv>>,
+    /// The same by the number that a name has on the native wire.
+    by_number: HashMap<u32, Arc<dyn Endpoint>, BuildHasherDefault<Fnv>>,
+    /// Names by number, which two must not share.
+    types: Types,
     /// In the order of registration.
     routes: Vec<Route>,
     /// The fields under which messages state the size of an attachment.
@@ -130,7 +135,8 @@ impl<S: Send + Sync + 'static, W: Shape> Dispatcher<S, W> {
     ///
     /// # Panics
     ///
-    /// When two handlers take the same type, with the type's name.
+    /// When two handlers take the same type, with the type's name; when the names of two types
+    /// have one number on the native wire.
     #[must_use]
     pub fn allow<G: Guard<S>>(
         self,
@@ -201,7 +207,8 @@ impl<S: Send + Sync + 'static, G: Guard<S>, W: Shape> Group<S, G, W> {
     ///
     /// # Panics
     ///
-    /// When another handler takes the same type or alias; when the handler takes an
+    /// When another handler takes the same type or alias, or one whose name has the same number on
+    /// the native wire; when the handler takes an
     /// [`Upload`](crate::Upload) and its message states no attachment.
     #[must_use]
     pub fn on<M, A, H>(mut self, handler: H) -> Self
@@ -242,6 +249,10 @@ impl Table {
         for name in [route.message_type].iter().chain(route.aliases) {
             let old = self.by_name.insert(name, Arc::clone(endpoint));
             assert!(old.is_none(), "two handlers take messages of type `{name}`");
+            match self.types.register(name) {
+                Ok(number) => drop(self.by_number.insert(number, Arc::clone(endpoint))),
+                Err(error) => panic!("{error}"),
+            }
         }
         if let Some(key) = route.attachment
             && !self.size_keys.contains(&key)
@@ -253,6 +264,10 @@ impl Table {
 
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<dyn Endpoint>> {
         self.by_name.get(name)
+    }
+
+    pub(crate) fn find_number(&self, number: u32) -> Option<&Arc<dyn Endpoint>> {
+        self.by_number.get(&number)
     }
 }
 

@@ -43,6 +43,15 @@ impl Disconnect {
         matches!(self, Self::Answered { .. })
     }
 
+    /// Whether the peer was silent, or slow with a frame, so that it may still be told.
+    pub(crate) fn is_late(&self) -> bool {
+        use packetboat_framing::Error::{HeaderTimeout, IdleTimeout};
+        matches!(
+            self,
+            Self::Failed(HeaderTimeout { .. } | IdleTimeout { .. })
+        )
+    }
+
     /// Whether nothing that is queued can arrive any more.
     pub(crate) fn is_lost(&self) -> bool {
         match self {

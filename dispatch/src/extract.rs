@@ -29,13 +29,17 @@ use crate::upload::Upload;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument that a handler of this group can have",
     label = "not made from a call here",
-    note = "before its message a handler takes `State<T>` (T: FromRef<the state>), `Identity<T>`, `Sessions`, `Peer`, `Metadata`, `Upload`, or an own `FromCall`",
+    note = "before its message a handler takes `State<T>` (T: FromRef<the state>), `Identity<T>`, `Sessions`, `Peer`, `Metadata`, `Deadline`, `Stoppable`, `Upload`, or an own `FromCall`",
     note = "`Identity<T>` exists only in a group whose guard has `type Identity = T`; this group's guard gives `{I}`"
 )]
 pub trait FromCall<S, I>: Sized + Send {
     /// Whether this takes what follows the message. Registering such a handler for a message
     /// without an attachment panics.
     const TAKES_ATTACHMENT: bool = false;
+
+    /// Whether a handler with this argument may be dropped when its client cancels the request:
+    /// see [`Stoppable`](crate::Stoppable).
+    const MAY_BE_STOPPED: bool = false;
 
     /// Makes the argument.
     ///
@@ -150,6 +154,7 @@ struct NoUpload;
 /// An argument that may be refused without refusing the request.
 impl<S: Sync, I: Sync, T: FromCall<S, I>> FromCall<S, I> for Result<T, Rejection> {
     const TAKES_ATTACHMENT: bool = T::TAKES_ATTACHMENT;
+    const MAY_BE_STOPPED: bool = T::MAY_BE_STOPPED;
 
     async fn from_call(call: &mut Call, state: &S, identity: &I) -> Result<Self, Rejection> {
         Ok(T::from_call(call, state, identity).await)

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
+use packetboat_framing::native::Digest;
 use packetboat_framing::{Error, Source};
 use tokio::io::AsyncRead;
 
@@ -82,13 +83,14 @@ impl File {
         Source::reader(reader, len).into()
     }
 
-    /// A part of it, for a file or bytes.
+    /// A part of it, for a file or bytes. What was stated of the whole is forgotten.
     ///
     /// # Errors
     ///
     /// The part does not lie within it, or it is a reader.
     pub fn range(mut self, part: Range<u64>) -> Result<Self, Error> {
         self.source = self.source.range(part)?;
+        self.terms.digest = None;
         self.terms.outcome.len = self.source.len();
         Ok(self)
     }
@@ -127,6 +129,19 @@ impl File {
         self
     }
 
+    /// States its BLAKE3 digest, which the receiver then holds its bytes against, on the native
+    /// wire. Kept by the application from when it got the file: nothing is computed here.
+    #[must_use]
+    pub fn with_digest(mut self, digest: [u8; 32]) -> Self {
+        self.terms.digest = Some(Digest(digest));
+        self
+    }
+
+    /// What [`with_digest`](Self::with_digest) has stated.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        self.terms.digest
+    }
+
     /// The length in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -157,6 +172,7 @@ impl From<Source> for File {
             terms: Terms {
                 not_before: None,
                 on_start: None,
+                digest: None,
                 on_end: None,
                 outcome,
             },
@@ -207,6 +223,7 @@ impl Outcome {
 pub(crate) struct Terms {
     pub(crate) not_before: Option<Instant>,
     pub(crate) on_start: Option<BoxFuture<'static, Result<(), Rejection>>>,
+    pub(crate) digest: Option<Digest>,
     on_end: Option<OnEnd>,
     outcome: Outcome,
 }

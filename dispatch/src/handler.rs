@@ -39,6 +39,9 @@ pub trait Handler<M: Message, A, S, I>: Clone + Send + Sync + 'static {
     /// Whether one of its arguments takes what follows the message.
     const TAKES_ATTACHMENT: bool;
 
+    /// Whether one of its arguments says that it may be stopped.
+    const MAY_BE_STOPPED: bool;
+
     /// Makes the arguments, then looks at the message, then runs.
     fn call(
         &self,
@@ -63,6 +66,7 @@ macro_rules! handler {
             $($extractor: FromCall<S, I>,)*
         {
             const TAKES_ATTACHMENT: bool = false $(|| $extractor::TAKES_ATTACHMENT)*;
+            const MAY_BE_STOPPED: bool = false $(|| $extractor::MAY_BE_STOPPED)*;
 
             #[allow(unused_mut, unused_variables, reason = "without extractors nothing is asked")]
             async fn call(

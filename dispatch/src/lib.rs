@@ -2,8 +2,10 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod bell;
 pub mod client;
 pub mod connection;
+mod deadline;
 mod dispatcher;
 mod driver;
 mod envelope;
@@ -27,11 +29,13 @@ pub mod shape;
 #[cfg(feature = "tower")]
 mod tower;
 mod upload;
+mod wire;
 
 pub use app::{Answer, App, Local};
 pub use async_trait::async_trait;
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, NativeClient};
 pub use connection::{ConnectionId, Peer};
+pub use deadline::{Deadline, Stoppable};
 pub use dispatcher::{Dispatcher, Group};
 pub use error::{Disconnect, Error};
 pub use extensions::Extensions;
@@ -54,3 +58,4 @@ pub use shape::{Flagged, Plain, Shape};
 #[cfg(feature = "tower")]
 pub use tower::{BoxError, Forward, Handle, Refused, TowerLayer, tower_layer};
 pub use upload::Upload;
+pub use wire::Wire;

@@ -16,7 +16,8 @@ use packetboat_framing::Budget;
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The limits of each connection's frames. Default:
-    /// [`Limits::classic`](packetboat_framing::Limits::classic), idle for 30 minutes.
+    /// [`Limits::classic`](packetboat_framing::Limits::classic), idle for 30 minutes. A native
+    /// connection is pinged, and closed when six pings in a row are not answered, after 120 s.
     pub wire: packetboat_framing::Limits,
 
     /// Connections open at once. Default: 10,000; each costs a file descriptor and about 2 KiB. One

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures_core::future::BoxFuture;
+use packetboat_framing::native::Code;
 
 use crate::file::File;
 use crate::rejection::Rejection;
@@ -17,6 +18,8 @@ pub struct Response {
     pub(crate) file: Option<Box<File>>,
     /// The code of the rejection that this is; `None` for a value.
     pub(crate) refused: Option<Box<str>>,
+    /// Its number on the native wire, where this is a rejection.
+    pub(crate) status: Code,
 }
 
 impl Response {

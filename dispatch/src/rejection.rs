@@ -15,6 +15,12 @@ pub mod code {
     pub const ATTACHMENT_TOO_LARGE: &str = "attachment_too_large";
     /// A field is missing or holds a value that its type cannot.
     pub const BAD_MESSAGE: &str = "bad_message";
+    /// The client has cancelled the request.
+    pub const CANCELLED: &str = "cancelled";
+    /// The deadline that came with the request has passed.
+    pub const DEADLINE_EXCEEDED: &str = "deadline_exceeded";
+    /// The attachment is not what its digest says.
+    pub const DIGEST_MISMATCH: &str = "digest_mismatch";
     /// The message is not a JSON object.
     pub const BAD_JSON: &str = "bad_json";
     /// The caller may not do this.
@@ -154,6 +160,10 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Rejection {
     fn from(error: E) -> Self {
         // An upload that its peer cut is no failure of the server.
         let framing = (&error as &dyn Any).downcast_ref::<packetboat_framing::Error>();
+        if let Some(packetboat_framing::Error::DigestMismatch { .. }) = framing {
+            let text = "the attachment is not what its digest says";
+            return Self::ours(code::DIGEST_MISMATCH, text);
+        }
         if framing.is_some_and(|error| error.is_peer_fault() || error.is_disconnect()) {
             return Self::ours(code::ATTACHMENT_CUT, "the attachment did not arrive whole");
         }

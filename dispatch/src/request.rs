@@ -8,6 +8,7 @@ use crate::extensions::Extensions;
 use crate::rejection::Rejection;
 use crate::session::{ConnectionSessions, Session, SessionId};
 use crate::upload::Upload;
+use crate::wire::Wire;
 
 /// One request as guards, middleware and extractors see it: everything but the message.
 ///
@@ -19,6 +20,8 @@ pub struct Call {
     token: Option<Token>,
     attachment_len: Option<u64>,
     received: Instant,
+    deadline: Option<Instant>,
+    wire: Wire,
     sessions: Option<ConnectionSessions>,
     upload: Option<Upload>,
     /// What middleware hands on to extractors.
@@ -40,6 +43,8 @@ impl Call {
             token: None,
             attachment_len: None,
             received,
+            deadline: None,
+            wire: Wire::Classic,
             sessions: None,
             upload: None,
             extensions: Extensions::new(),
@@ -64,6 +69,20 @@ impl Call {
     #[must_use]
     pub fn with_sessions(mut self, sessions: ConnectionSessions) -> Self {
         self.sessions = Some(sessions);
+        self
+    }
+
+    /// With an instant until which the client waits.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// On another wire than the classic one.
+    #[must_use]
+    pub fn with_wire(mut self, wire: Wire) -> Self {
+        self.wire = wire;
         self
     }
 
@@ -133,6 +152,18 @@ impl Call {
     #[must_use]
     pub fn attachment_len(&self) -> Option<u64> {
         self.attachment_len
+    }
+
+    /// Until when the client waits for the reply, where it has said so.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The wire that it came on.
+    #[must_use]
+    pub fn wire(&self) -> Wire {
+        self.wire
     }
 
     /// When the last byte of the message had arrived.

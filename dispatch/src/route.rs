@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use futures_core::future::BoxFuture;
+use packetboat_framing::native::Code;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,6 +17,7 @@ use crate::rejection::Rejection;
 use crate::request::Call;
 use crate::scratch;
 use crate::shape::Shape;
+use crate::wire::{Wire, native_code};
 
 /// A row of the dispatcher's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,9 @@ pub(crate) type Handling = BoxFuture<'static, Response>;
 /// A route whose types have been forgotten.
 pub(crate) trait Endpoint: Send + Sync {
     fn route(&self) -> &Route;
+
+    /// Whether its handler says that it may be stopped.
+    fn may_be_stopped(&self) -> bool;
 
     /// Decodes the message, and gives the handling of the call. A `refusal` takes the message's
     /// place.
@@ -70,13 +75,14 @@ where
 {
     /// The order that a stranger learns nothing by: guard, extractors, message, handler.
     async fn run(&self, call: Call, message: Result<M, Rejection>) -> Result<Response, Rejection> {
+        let wire = call.wire();
         let identity = self.guard.check(&call, &self.state).await?;
         let reply = self
             .handler
             .call(call, &self.state, &identity, message)
             .await?;
         let mut out = scratch::take();
-        if let Err(error) = self.shape.accept(&reply.value, &mut out) {
+        if let Err(error) = wire.accept(&self.shape, &reply.value, &mut out) {
             scratch::give(out);
             return Err(error.into());
         }
@@ -84,6 +90,7 @@ where
             message: out,
             file: reply.file,
             refused: None,
+            status: Code::NONE,
         })
     }
 }
@@ -101,6 +108,10 @@ where
         &self.route
     }
 
+    fn may_be_stopped(&self) -> bool {
+        H::MAY_BE_STOPPED
+    }
+
     fn begin(
         self: Arc<Self>,
         call: Call,
@@ -111,11 +122,12 @@ where
             Some(refusal) => Err(refusal),
             None => decode::<M>(envelope, self.fields),
         };
+        let wire = call.wire();
         if self.layers.is_empty() {
             // Most routes: one future, one allocation.
             return Box::pin(async move {
                 let result = self.run(call, message).await;
-                result.unwrap_or_else(|rejection| refuse(&self.shape, &rejection))
+                result.unwrap_or_else(|rejection| refuse(&self.shape, wire, &rejection))
             });
         }
         Box::pin(async move {
@@ -124,24 +136,25 @@ where
                 Box::pin(async move { route.run(call, message).await })
             });
             let result = next.run(call).await;
-            result.unwrap_or_else(|rejection| refuse(&self.shape, &rejection))
+            result.unwrap_or_else(|rejection| refuse(&self.shape, wire, &rejection))
         })
     }
 }
 
 /// The reply that a rejection is. Its reason goes to the log, with no word of the message.
-pub(crate) fn refuse(shape: &impl Shape, rejection: &Rejection) -> Response {
+pub(crate) fn refuse(shape: &impl Shape, wire: Wire, rejection: &Rejection) -> Response {
     let code = rejection.code();
     match rejection.source() {
         Some(source) => tracing::error!(code, error = %Chain(source), "request failed"),
         None => tracing::debug!(code, "request refused"),
     }
     let mut message = scratch::take();
-    shape.reject(rejection, &mut message);
+    wire.reject(shape, rejection, &mut message);
     Response {
         message,
         file: None,
         refused: Some(code.into()),
+        status: native_code(rejection),
     }
 }
 

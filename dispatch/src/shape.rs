@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::rejection::Rejection;
 
-/// How replies are written, and read again by a client.
+/// How replies are written on the classic wire, and read again by a client.
 ///
 /// The application chooses one for its dispatcher. [`Flagged`] is what classic clients expect,
-/// [`Plain`] the shortest; an own one is three methods.
+/// [`Plain`] the shortest; an own one is three methods. The native wire has frames of its own for
+/// replies and refusals, so there it only lends its words.
 pub trait Shape: Clone + Send + Sync + 'static {
     /// Appends the reply that carries `value`.
     ///
@@ -23,6 +24,12 @@ pub trait Shape: Clone + Send + Sync + 'static {
 
     /// Appends the reply that carries a refusal.
     fn reject(&self, rejection: &Rejection, out: &mut Vec<u8>);
+
+    /// What a refusal says to people, on wires that have a place of their own for it. Default: its
+    /// own text.
+    fn words<'a>(&'a self, rejection: &'a Rejection) -> Cow<'a, str> {
+        Cow::Borrowed(rejection.text())
+    }
 
     /// Reads a reply.
     ///
@@ -67,20 +74,6 @@ impl Flagged {
         Arc::make_mut(&mut self.texts).insert(code, text.into());
         self
     }
-
-    fn words<'a>(&'a self, rejection: &'a Rejection) -> Cow<'a, str> {
-        match self.texts.get(rejection.code()) {
-            Some(text) if rejection.is_ours() => {
-                if text.contains("{}") {
-                    text.replace("{}", rejection.detail().unwrap_or_default())
-                        .into()
-                } else {
-                    Cow::Borrowed(text)
-                }
-            }
-            _ => Cow::Borrowed(rejection.text()),
-        }
-    }
 }
 
 impl Shape for Flagged {
@@ -119,6 +112,20 @@ impl Shape for Flagged {
             code: rejection.code(),
         };
         serde_json::to_writer(out, &refusal).expect("a bool and two strings always serialise");
+    }
+
+    fn words<'a>(&'a self, rejection: &'a Rejection) -> Cow<'a, str> {
+        match self.texts.get(rejection.code()) {
+            Some(text) if rejection.is_ours() => {
+                if text.contains("{}") {
+                    text.replace("{}", rejection.detail().unwrap_or_default())
+                        .into()
+                } else {
+                    Cow::Borrowed(text)
+                }
+            }
+            _ => Cow::Borrowed(rejection.text()),
+        }
     }
 
     fn decode<T: DeserializeOwned>(

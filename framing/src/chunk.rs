@@ -11,7 +11,13 @@ use crate::budget::Lease;
 pub struct Chunk {
     bytes: Vec<u8>,
     max: usize,
-    _lease: Option<Lease>,
+    _held: Option<Held>,
+}
+
+/// What a chunk gives back when it is dropped.
+enum Held {
+    Lease { _lease: Lease },
+    Guard { _guard: Box<dyn Send + Sync> },
 }
 
 impl Chunk {
@@ -21,7 +27,19 @@ impl Chunk {
         Self {
             bytes: Vec::with_capacity(max),
             max,
-            _lease: Some(lease),
+            _held: Some(Held::Lease { _lease: lease }),
+        }
+    }
+
+    /// A chunk whose room is accounted for elsewhere: `guard` is dropped with it, and learns so
+    /// that its bytes are done with.
+    pub fn with_guard(bytes: Vec<u8>, guard: impl Send + Sync + 'static) -> Self {
+        Self {
+            max: bytes.len(),
+            bytes,
+            _held: Some(Held::Guard {
+                _guard: Box::new(guard),
+            }),
         }
     }
 
@@ -61,7 +79,7 @@ impl From<Vec<u8>> for Chunk {
         Self {
             max: bytes.len(),
             bytes,
-            _lease: None,
+            _held: None,
         }
     }
 }

@@ -14,6 +14,15 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The peer broke off an attachment on the native wire: it is not whole.
+    #[error("attachment of request {request} broken off: {code}")]
+    Aborted {
+        /// Why.
+        code: Code,
+        /// The request that it belongs to.
+        request: u32,
+    },
+
     /// The caller began a message while an attachment was still going out.
     #[error("an attachment with {remaining} bytes to go is still being sent")]
     AttachmentPending {
@@ -234,7 +243,8 @@ impl Error {
     pub fn is_peer_fault(&self) -> bool {
         matches!(
             self,
-            Self::AttachmentTooLarge { .. }
+            Self::Aborted { .. }
+                | Self::AttachmentTooLarge { .. }
                 | Self::AttachmentUnknown
                 | Self::BadLength { .. }
                 | Self::BodyTooSlow { .. }

@@ -65,6 +65,11 @@ pub struct Limits {
     /// reached by doubling from 64 KiB, as long as the attachment is read.
     pub max_window_bytes: usize,
 
+    /// Without a frame on a native connection before the other side is asked whether it is there.
+    /// Default: 20 s, which keeps the tables of routers on the way warm. After six times as long,
+    /// or [`idle_time`](Self::idle_time) where that is less, the connection is closed.
+    pub ping_time: Duration,
+
     /// Time for throwing away an unread attachment, and again for a lingering close. Default: 5 s.
     pub drain_time: Duration,
 }
@@ -84,6 +89,7 @@ impl Default for Limits {
             drain_bytes: 16 * 1024 * 1024,
             max_requests: 128,
             max_window_bytes: 2 * 1024 * 1024,
+            ping_time: Duration::from_secs(20),
             drain_time: Duration::from_secs(5),
         }
     }

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A first read goes to the stack, so that a connection which waits holds no buffer.
-const FIRST_READ: usize = 4 * 1024;
+pub(crate) const FIRST_READ: usize = 4 * 1024;
 /// The smallest buffer for a piece of an attachment, and the first one.
 const MIN_CHUNK: usize = 64 * 1024;
 /// The largest. Two or three of them are alive at once: one filled, one written, one in between.
@@ -461,7 +461,7 @@ fn read_some<R: AsyncRead + Unpin, H: Header>(
 }
 
 /// Reads at most `max` bytes to the end of a buffer that has room for them.
-async fn read_into<R: AsyncRead + Unpin>(
+pub(crate) async fn read_into<R: AsyncRead + Unpin>(
     io: &mut R,
     buffer: &mut Vec<u8>,
     max: usize,

@@ -6,6 +6,7 @@ use std::{
     io::{self, IoSliceMut},
     num::NonZeroU64,
     os::{fd::AsFd, unix::fs::FileExt},
+    task::{Context, Poll, ready},
 };
 
 use rustix::{
@@ -50,16 +51,7 @@ impl<'a> Socket<'a> {
     /// Dropping the future sends nothing: the call that sends is the last thing it does.
     pub(crate) async fn send(self, file: &File, offset: u64, max: usize) -> io::Result<usize> {
         loop {
-            let mut at = offset;
-            let sent = match self {
-                Self::Tcp(socket) => socket.try_io(Interest::WRITABLE, || {
-                    Ok(rustix::fs::sendfile(socket, file, Some(&mut at), max)?)
-                }),
-                Self::Unix(socket) => socket.try_io(Interest::WRITABLE, || {
-                    Ok(rustix::fs::sendfile(socket, file, Some(&mut at), max)?)
-                }),
-            };
-            match sent {
+            match self.try_send(file, offset, max) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => match self {
                     Self::Tcp(socket) => socket.writable().await?,
                     Self::Unix(socket) => socket.writable().await?,
@@ -67,6 +59,38 @@ impl<'a> Socket<'a> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 sent => return sent,
             }
+        }
+    }
+
+    /// As [`send`](Self::send), for an owner who polls.
+    pub(crate) fn poll_send(
+        self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match self.try_send(file, offset, max) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => match self {
+                    Self::Tcp(socket) => ready!(socket.poll_write_ready(cx))?,
+                    Self::Unix(socket) => ready!(socket.poll_write_ready(cx))?,
+                },
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+
+    fn try_send(self, file: &File, offset: u64, max: usize) -> io::Result<usize> {
+        let mut at = offset;
+        match self {
+            Self::Tcp(socket) => socket.try_io(Interest::WRITABLE, || {
+                Ok(rustix::fs::sendfile(socket, file, Some(&mut at), max)?)
+            }),
+            Self::Unix(socket) => socket.try_io(Interest::WRITABLE, || {
+                Ok(rustix::fs::sendfile(socket, file, Some(&mut at), max)?)
+            }),
         }
     }
 

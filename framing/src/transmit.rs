@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::FileExt,
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    budget::Budget,
+    budget::{Budget, Lease},
     chunk::Chunk,
     error::Error,
     rate::Meter,
@@ -39,6 +39,8 @@ pub(crate) struct Transmit {
     /// A piece that passes through memory, and how much of it has gone.
     piece: Option<(Chunk, usize)>,
     loading: Option<JoinHandle<io::Result<Chunk>>>,
+    /// A place in the budget's queue, kept when the future that took it is dropped.
+    leasing: Option<Pin<Box<dyn Future<Output = Lease> + Send>>>,
 }
 
 impl Transmit {
@@ -50,6 +52,7 @@ impl Transmit {
             warming: None,
             piece: None,
             loading: None,
+            leasing: None,
         }
     }
 
@@ -113,6 +116,84 @@ impl Transmit {
         self.gone(n, meter)
     }
 
+    /// Gets bytes ready, at most `max`, and gives how many: those can then be sent without
+    /// waiting for anything but the socket. 0 when there are no more.
+    pub(crate) fn poll_ready<W: 'static>(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &W,
+        max: usize,
+        budget: &Budget,
+    ) -> Poll<Result<usize, Error>> {
+        let remaining = usize::try_from(self.remaining()).unwrap_or(usize::MAX);
+        let max = max.min(remaining);
+        match &self.source.kind {
+            _ if max == 0 => Poll::Ready(Ok(0)),
+            Kind::Bytes(_) => Poll::Ready(Ok(max)),
+            Kind::File { file, offset, .. } if Socket::of(io).is_some() => {
+                let (file, at) = (Arc::clone(file), offset + self.sent);
+                if max == remaining {
+                    self.check_length(&file)?;
+                }
+                ready!(pin!(self.warm_up(&file, at, max)).poll(cx))?;
+                let warm = usize::try_from(self.warm - self.sent).unwrap_or(max);
+                Poll::Ready(Ok(max.min(warm)))
+            }
+            _ => {
+                if self.piece.is_none() {
+                    let piece = ready!(pin!(self.load(remaining, budget)).poll(cx))?;
+                    self.piece = Some((piece, 0));
+                }
+                let left = self
+                    .piece
+                    .as_ref()
+                    .map_or(0, |(piece, at)| piece.len() - at);
+                Poll::Ready(Ok(max.min(left)))
+            }
+        }
+    }
+
+    /// Sends some of what [`poll_ready`](Self::poll_ready) has made ready, at most `max` bytes,
+    /// and gives how many.
+    pub(crate) fn poll_send<W: AsyncWrite + Unpin + 'static>(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &mut W,
+        max: usize,
+    ) -> Poll<Result<usize, Error>> {
+        let n = match (&self.source.kind, &mut self.piece) {
+            (Kind::Bytes(bytes), _) => {
+                // Sent bytes are some of those that are in memory.
+                let start = self.sent as usize;
+                ready!(Pin::new(io).poll_write(cx, &bytes[start..start + max]))?
+            }
+            (_, Some((piece, at))) => {
+                let end = piece.len().min(*at + max);
+                let n = ready!(Pin::new(io).poll_write(cx, &piece[*at..end]))?;
+                *at += n;
+                if *at == piece.len() {
+                    self.piece = None;
+                }
+                n
+            }
+            (Kind::File { file, offset, .. }, None) => {
+                let Some(socket) = Socket::of(io) else {
+                    unreachable!("without sendfile there is a piece")
+                };
+                match ready!(socket.poll_send(cx, file, offset + self.sent, max))? {
+                    0 => return Poll::Ready(Err(self.too_short())),
+                    n => n,
+                }
+            }
+            (Kind::Reader(_), None) => unreachable!("a reader's bytes pass through a piece"),
+        };
+        if n == 0 {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+        }
+        self.sent += n as u64;
+        Poll::Ready(Ok(n))
+    }
+
     fn gone(&mut self, n: usize, meter: &mut Meter) -> Result<(), Error> {
         if n == 0 {
             return Err(io::Error::from(io::ErrorKind::WriteZero).into());
@@ -153,8 +234,11 @@ impl Transmit {
     /// The next piece that passes through memory, read in full.
     async fn load(&mut self, remaining: usize, budget: &Budget) -> Result<Chunk, Error> {
         let max = remaining.min(PIECE);
-        if let Kind::Reader(reader) = &mut self.source.kind {
-            let lease = budget.lease(max, max).await;
+        if matches!(self.source.kind, Kind::Reader(_)) {
+            let lease = self.lease(max, budget).await;
+            let Kind::Reader(reader) = &mut self.source.kind else {
+                unreachable!("just looked at")
+            };
             let mut chunk = Chunk::new(max, lease);
             return match read_piece(reader.as_mut(), &mut chunk, remaining).await? {
                 Read::Some => Ok(chunk),
@@ -172,7 +256,7 @@ impl Transmit {
             self.check_length(&file)?;
         }
         if self.loading.is_none() {
-            let mut chunk = Chunk::new(max, budget.lease(max, max).await);
+            let mut chunk = Chunk::new(max, self.lease(max, budget).await);
             chunk.buffer().resize(max, 0);
             match sendfile::read_now(&file, chunk.buffer(), at) {
                 Ok(n) if n == max => return Ok(chunk),
@@ -194,6 +278,23 @@ impl Transmit {
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.too_short()),
             result => Ok(result?),
         }
+    }
+
+    /// Room for a piece. Its place in the queue is kept when the future is dropped.
+    async fn lease(&mut self, bytes: usize, budget: &Budget) -> Lease {
+        if self.leasing.is_none() {
+            if let Some(lease) = budget.try_lease(bytes, bytes) {
+                return lease;
+            }
+            let budget = budget.clone();
+            self.leasing = Some(Box::pin(async move { budget.lease(bytes, bytes).await }));
+        }
+        let Some(leasing) = &mut self.leasing else {
+            unreachable!("just filled in")
+        };
+        let lease = leasing.await;
+        self.leasing = None;
+        lease
     }
 
     /// A whole file that has grown since it was announced is longer than announced. Looked at

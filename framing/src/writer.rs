@@ -47,7 +47,7 @@ impl Pace {
     }
 
     /// Bytes that the kernel may hold unsent.
-    const fn unsent(self) -> u32 {
+    pub(crate) const fn unsent(self) -> u32 {
         match self {
             // 0 is the system's own default.
             Self::Alone => 0,

@@ -50,17 +50,7 @@ impl<R: AsyncRead + Unpin + Send> Body for ReplyBody<'_, R> {
         } else {
             self.first_byte
         };
-        let gathered = match limit {
-            None => self.body.gather().await,
-            Some(window) => match timeout(window, self.body.gather()).await {
-                Ok(gathered) => gathered,
-                Err(_) => Err(Error::BodyTooSlow {
-                    rate: 0,
-                    min: 1,
-                    window,
-                }),
-            },
-        };
+        let gathered = paced(limit, self.body.gather()).await;
         self.begun |= matches!(gathered, Ok(true));
         gathered
     }
@@ -75,5 +65,23 @@ impl<R> fmt::Debug for ReplyBody<'_, R> {
         f.debug_struct("ReplyBody")
             .field("begun", &self.begun)
             .finish_non_exhaustive()
+    }
+}
+
+/// Waits for more of a file, but not longer than that.
+pub(super) async fn paced(
+    limit: Option<Duration>,
+    gather: impl Future<Output = Result<bool, Error>>,
+) -> Result<bool, Error> {
+    let Some(window) = limit else {
+        return gather.await;
+    };
+    match timeout(window, gather).await {
+        Ok(gathered) => gathered,
+        Err(_) => Err(Error::BodyTooSlow {
+            rate: 0,
+            min: 1,
+            window,
+        }),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use packetboat_framing as framing;
@@ -25,6 +26,10 @@ pub enum ClientError {
     #[error("the connection failed")]
     Frame(#[source] framing::Error),
 
+    /// The native connection broke with this call on it, or before it was made.
+    #[error("the connection was lost")]
+    Lost(#[source] Arc<framing::Error>),
+
     /// The caller's message was not sent: it cannot be serialised, or is too long.
     #[error("the message cannot be sent")]
     Message(#[source] framing::Error),
@@ -33,6 +38,15 @@ pub enum ClientError {
     /// wire: the next bytes may belong to that one. Connect again.
     #[error("an earlier call was cut off in the middle; connect again")]
     Poisoned,
+
+    /// The server's wire refused, without a word of the application; on the native wire only. With
+    /// [`Code::is_not_begun`](framing::native::Code::is_not_begun) the call may be made again,
+    /// whatever it does.
+    #[error("the server answered {code}")]
+    Refused {
+        /// Why.
+        code: framing::native::Code,
+    },
 
     /// The server refused. The connection goes on, unless it closes it.
     #[error("{text}")]
@@ -121,6 +135,8 @@ impl ClientError {
         match self {
             Self::Message(_) | Self::Rejected { .. } | Self::Reply { .. } => false,
             Self::SizeMismatch { .. } => false,
+            Self::Refused { code } => *code == framing::native::Code::GOING_AWAY,
+            Self::Lost(_) => true,
             Self::Closed | Self::Connect(_) | Self::Frame(_) | Self::Poisoned => true,
             Self::Source(_) | Self::Timeout { .. } => true,
         }

@@ -18,11 +18,13 @@ mod body;
 mod config;
 mod error;
 mod exchange;
+mod native;
 mod request;
 
 pub use body::ReplyBody;
 pub use config::{ClientBuilder, Timeouts};
 pub use error::{ClientError, Wait};
+pub use native::{NativeBody, NativeClient};
 
 /// A connection to a server on the classic wire: one request, one reply.
 ///

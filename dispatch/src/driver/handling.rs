@@ -1,21 +1,24 @@
 //! A handler's run: polled once in place, then on a task of its own; panics caught in both.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, Span};
 
-use crate::app::{App, Begun, Caller};
+use crate::app::{App, Arrival, Begun, Caller, Framed};
+use crate::bell::{RingOnDrop, Ringer};
 use crate::driver::{Held, Shared};
 use crate::middleware::Response;
 use crate::rejection::{Rejection, code};
 use crate::route::Handling;
 use crate::upload::{Feed, Waited};
+use crate::wire::Wire;
 
 /// The deadline is looked at again no sooner than this, however little is left of it.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -33,30 +36,51 @@ pub(crate) struct Running {
 pub(crate) enum State {
     /// It answered at once.
     Answered(Response),
-    /// It runs on a task of its own, and is not cancelled when this is dropped.
-    Spawned(oneshot::Receiver<Response>),
+    /// It waits for something, and needs a task of its own.
+    Waiting(Waiting),
+}
+
+/// A handler that has been polled once and did not answer.
+pub(crate) struct Waiting {
+    handling: Handling,
+    span: Span,
+    since: Instant,
+    waited: Option<Waited>,
+    deadline: Option<Instant>,
+    may_be_stopped: bool,
+    wire: Wire,
 }
 
 /// Begins a request: decodes its message and polls its handler once, in place. What answers at
 /// once costs no task and no timer.
-pub(crate) fn begin(shared: &Shared, caller: &Caller, held: &Held, message: &[u8]) -> Running {
+pub(crate) fn begin(
+    shared: &Shared,
+    caller: &Caller,
+    message: &[u8],
+    framed: Option<Framed>,
+) -> Running {
     let since = Instant::now();
     let max = shared.limits.wire.max_attachment_bytes;
-    let app = &shared.app;
+    let (app, wire) = (&shared.app, caller.wire);
+    let deadline = framed.as_ref().and_then(|framed| framed.deadline);
+    let arrival = Arrival {
+        at: since.into_std(),
+        framed,
+    };
     // A message's own `Deserialize` may panic, too.
     let begun = catch_unwind(AssertUnwindSafe(|| {
-        app.answering()
-            .begin(caller, message, since.into_std(), max)
+        app.answering().begin(caller, message, arrival, max)
     }));
     let Ok(Begun {
         message_type,
         mut handling,
         upload,
         is_last,
+        may_be_stopped,
     }) = begun
     else {
         // How much follows the message is not known any more.
-        let state = State::Answered(panicked(app));
+        let state = State::Answered(panicked(app, wire));
         return Running {
             state,
             upload: None,
@@ -65,15 +89,20 @@ pub(crate) fn begin(shared: &Shared, caller: &Caller, held: &Held, message: &[u8
     };
     let span = tracing::info_span!("request", message_type);
     let entered = span.enter();
-    let first = poll_caught(&mut handling, app, &mut Context::from_waker(Waker::noop()));
+    let mut cx = Context::from_waker(Waker::noop());
+    let first = poll_caught(&mut handling, app, wire, &mut cx);
     drop(entered);
     let state = match first {
         Poll::Ready(response) => State::Answered(response),
-        Poll::Pending => {
-            let waited = upload.as_ref().map(|(_, feed)| feed.waited());
-            let timing = (since, waited);
-            State::Spawned(spawn(shared, handling, timing, held, span))
-        }
+        Poll::Pending => State::Waiting(Waiting {
+            handling,
+            span,
+            since,
+            waited: upload.as_ref().map(|(_, feed)| feed.waited()),
+            deadline: deadline.map(Instant::from_std),
+            may_be_stopped,
+            wire,
+        }),
     };
     Running {
         state,
@@ -82,68 +111,96 @@ pub(crate) fn begin(shared: &Shared, caller: &Caller, held: &Held, message: &[u8
     }
 }
 
-/// Lets a handler go on by itself. Whoever drops the receiver does not stop it.
-fn spawn(
-    shared: &Shared,
-    handling: Handling,
-    (since, waited): (Instant, Option<Waited>),
-    held: &Held,
-    span: Span,
-) -> oneshot::Receiver<Response> {
-    let (sender, receiver) = oneshot::channel();
-    let (app, limit) = (shared.app.clone(), shared.limits.handler_time);
-    let held = held.clone();
-    let run = async move {
-        let _held = held;
-        let response = in_time(handling, &app, since, limit, waited).await;
-        if let Err(unsent) = sender.send(response) {
-            tracing::debug!(response = ?unsent, "the peer is gone, its answer is dropped");
-        }
-    };
-    shared.tasks.spawn(run.instrument(span));
-    receiver
+impl Waiting {
+    /// Lets the handler go on by itself. Whoever drops the receiver does not stop it. `ringer`
+    /// rings when it has ended.
+    pub(crate) fn spawn(self, shared: &Shared, held: &Held, ringer: Option<Ringer>) -> Spawned {
+        let (sender, receiver) = oneshot::channel();
+        let stop = self.may_be_stopped.then(Arc::<Notify>::default);
+        let (app, limit) = (shared.app.clone(), shared.limits.handler_time);
+        let (held, span, stopped) = (held.clone(), self.span.clone(), stop.clone());
+        let run = async move {
+            // Dropped last: when it rings, the answer is there.
+            let _ring = ringer.map(RingOnDrop::new);
+            let _held = held;
+            let response = self.run(&app, limit, stopped).await;
+            if let Err(unsent) = sender.send(response) {
+                tracing::debug!(response = ?unsent, "the peer is gone, its answer is dropped");
+            }
+        };
+        shared.tasks.spawn(run.instrument(span));
+        Spawned { receiver, stop }
+    }
+
+    /// Runs a handler to its end or to its deadline. Only its own time counts for the server's
+    /// limit: the clock stands while it waits for its upload, which the lowest body rate polices.
+    /// The client's deadline counts all time.
+    async fn run(mut self, app: &App, limit: Duration, stop: Option<Arc<Notify>>) -> Response {
+        let wire = self.wire;
+        let mut run = std::future::poll_fn(|cx| poll_caught(&mut self.handling, app, wire, cx));
+        let mut left = limit.saturating_sub(self.since.elapsed());
+        let refusal = loop {
+            tokio::select! {
+                biased;
+                response = &mut run => return response,
+                () = asked(stop.as_deref()) => {
+                    break Rejection::ours(code::CANCELLED, "the request was cancelled");
+                }
+                () = until(self.deadline) => {
+                    tracing::debug!("the deadline has passed, the handler is dropped");
+                    let text = "the deadline has passed";
+                    break Rejection::ours(code::DEADLINE_EXCEEDED, text);
+                }
+                () = sleep(left) => {}
+            }
+            let not_its_own = self.waited.as_ref().map_or(Duration::ZERO, Waited::so_far);
+            let own = self.since.elapsed().saturating_sub(not_its_own);
+            if own >= limit {
+                tracing::warn!(?limit, "the handler took too long and is dropped");
+                break Rejection::ours(code::TIMEOUT, "the server took too long");
+            }
+            left = (limit - own).max(LOOK_AGAIN);
+        };
+        app.answering().refuse(wire, &refusal)
+    }
 }
 
-/// Runs a handler to its end or to its deadline. Only its own time counts: the clock stands while
-/// it waits for its upload, which the lowest body rate polices.
-async fn in_time(
-    mut handling: Handling,
-    app: &App,
-    since: Instant,
-    limit: Duration,
-    waited: Option<Waited>,
-) -> Response {
-    let mut run = std::future::poll_fn(|cx| poll_caught(&mut handling, app, cx));
-    let mut left = limit.saturating_sub(since.elapsed());
-    loop {
-        tokio::select! {
-            biased;
-            response = &mut run => return response,
-            () = sleep(left) => {}
-        }
-        let not_its_own = waited.as_ref().map_or(Duration::ZERO, Waited::so_far);
-        let own = since.elapsed().saturating_sub(not_its_own);
-        if own >= limit {
-            tracing::warn!(?limit, "the handler took too long and is dropped");
-            let text = "the server took too long";
-            return app
-                .answering()
-                .refuse(&Rejection::ours(code::TIMEOUT, text));
-        }
-        left = (limit - own).max(LOOK_AGAIN);
+/// A handler on its own task.
+pub(crate) struct Spawned {
+    pub(crate) receiver: oneshot::Receiver<Response>,
+    /// Stops it, if it says that it may be stopped.
+    pub(crate) stop: Option<Arc<Notify>>,
+}
+
+async fn asked(stop: Option<&Notify>) {
+    match stop {
+        Some(stop) => stop.notified().await,
+        None => pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
     }
 }
 
 /// Polls a handler; a panic is an answer.
-fn poll_caught(handling: &mut Handling, app: &App, cx: &mut Context<'_>) -> Poll<Response> {
+fn poll_caught(
+    handling: &mut Handling,
+    app: &App,
+    wire: Wire,
+    cx: &mut Context<'_>,
+) -> Poll<Response> {
     // After a panic the future is not polled again, so what it left in half is not seen.
     let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(handling).poll(cx)));
-    polled.unwrap_or_else(|_| Poll::Ready(panicked(app)))
+    polled.unwrap_or_else(|_| Poll::Ready(panicked(app, wire)))
 }
 
 /// The answer of a handler that panicked. The panic's own text may hold anything, so it is left
 /// to the panic hook.
-pub(crate) fn panicked(app: &App) -> Response {
+pub(crate) fn panicked(app: &App, wire: Wire) -> Response {
     tracing::error!("a handler panicked");
-    app.answering().refuse(&Rejection::internal())
+    app.answering().refuse(wire, &Rejection::internal())
 }

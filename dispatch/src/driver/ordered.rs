@@ -17,6 +17,7 @@ use crate::driver::{Held, Shared};
 use crate::error::Disconnect;
 use crate::middleware::Response;
 use crate::upload::Feed;
+use crate::wire::Wire;
 
 /// Bytes of later requests that are read while one is answered. Beyond them the peer waits.
 const READ_AHEAD: usize = 64 * 1024;
@@ -132,7 +133,7 @@ where
             }
             match self.inbox.reader.decode()? {
                 Some(Event::Message { message, .. }) => {
-                    let running = begin(self.shared, &self.caller, &self.held, message);
+                    let running = begin(self.shared, &self.caller, message, None);
                     if let Flow::Close(disconnect) = self.answer(running).await? {
                         return Ok(disconnect);
                     }
@@ -203,7 +204,10 @@ where
         }
         let (response, cut) = match state {
             State::Answered(response) => (response, None),
-            State::Spawned(receiver) => self.wait(receiver, feed).await?,
+            State::Waiting(waiting) => {
+                let spawned = waiting.spawn(self.shared, &self.held, None);
+                self.wait(spawned.receiver, feed).await?
+            }
         };
         self.inbox
             .reader
@@ -253,7 +257,7 @@ where
                 biased;
                 response = &mut receiver => {
                     // The task ends without an answer only when the runtime takes it down.
-                    let response = response.unwrap_or_else(|_| panicked(&self.shared.app));
+                    let response = response.unwrap_or_else(|_| panicked(&self.shared.app, Wire::Classic));
                     return Ok((response, cut));
                 }
                 written = self.outbox.writer().step(), if self.outbox.has_work() => {

@@ -8,6 +8,7 @@ use crate::file::File;
 use crate::middleware::Response;
 use crate::rejection::Rejection;
 use crate::scratch;
+use crate::wire::Wire;
 
 /// With so many bytes of replies waiting, no new request is begun.
 const FULL: usize = 64 * 1024;
@@ -35,7 +36,9 @@ impl<W: AsyncWrite + Unpin + 'static, H: Header> Outbox<W, H> {
         scratch::give(message);
         let Err(error) = queued else { return Ok(file) };
         tracing::error!(%error, "the reply does not fit the wire");
-        let refusal = app.answering().refuse(&Rejection::internal());
+        let refusal = app
+            .answering()
+            .refuse(Wire::Classic, &Rejection::internal());
         self.writer.encode(&refusal.message, 0)?;
         scratch::give(refusal.message);
         Ok(None)

@@ -1,14 +1,11 @@
 //! A file on its way out: held back, begun, sent, ended.
 
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt;
 use packetboat_framing::{Error, Header};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::driver::ordered::Ordered;
+use crate::driver::starting::{end, start};
 use crate::file::{File, Terms};
 
 impl<R, W, H> Ordered<'_, R, W, H>
@@ -40,13 +37,7 @@ where
             }
             error => error,
         };
-        if let Some(end) = terms.end() {
-            let held = self.held.clone();
-            self.shared.tasks.spawn(async move {
-                let _held = held;
-                end.await;
-            });
-        }
+        end(self.shared, &self.held, terms);
         result
     }
 
@@ -59,32 +50,7 @@ where
         let Some(on_start) = terms.on_start.take() else {
             return Ok(());
         };
-        // On a task of its own: a transaction in it is not cut in half when the peer leaves.
-        let (sender, mut started) = oneshot::channel();
-        let limit = self.shared.limits.handler_time;
-        let held = self.held.clone();
-        self.shared.tasks.spawn(async move {
-            let _held = held;
-            let start = AssertUnwindSafe(on_start).catch_unwind();
-            let started = match timeout(limit, start).await {
-                Ok(Ok(Ok(()))) => true,
-                Ok(Ok(Err(rejection))) => {
-                    let reason = rejection.source().map(ToString::to_string);
-                    tracing::error!(%rejection, reason, "a file may not be sent");
-                    false
-                }
-                Ok(Err(_panic)) => {
-                    tracing::error!("what runs before a file panicked");
-                    false
-                }
-                Err(_elapsed) => {
-                    tracing::error!(?limit, "what runs before a file took too long");
-                    false
-                }
-            };
-            // The connection may be gone; then there is nobody to tell.
-            let _ = sender.send(started);
-        });
+        let mut started = start(self.shared, &self.held, on_start);
         loop {
             tokio::select! {
                 biased;

@@ -99,6 +99,11 @@ impl<'a> Envelope<'a> {
         !self.sizes.is_empty()
     }
 
+    /// Whether something stands under this key, of those for sizes.
+    pub(crate) fn states(&self, key: &str) -> bool {
+        self.size_span(key).is_some()
+    }
+
     /// The size that the message states under this key.
     ///
     /// # Errors

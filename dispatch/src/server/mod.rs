@@ -1,7 +1,9 @@
 //! Accept, count, drain, stop.
 
+mod listener;
 mod places;
 mod quiet;
+mod serving;
 mod shutdown;
 
 pub use shutdown::ShutdownHandle;
@@ -11,37 +13,40 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_util::FutureExt;
-use packetboat_framing::{Budget, Connection, Prefix, Reader, Writer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use packetboat_framing::Budget;
+use tokio::io::{AsyncRead, AsyncWrite, split};
+use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 use crate::app::App;
 use crate::connection::Peer;
-use crate::driver::{Held, Ordered, Shared, Tasks};
+use crate::driver::{Held, Shared, Tasks};
 use crate::error::{Disconnect, Error};
 use crate::limits::Limits;
+use crate::wire::Wire;
+use listener::{Listener, Socket, tune};
 use places::{Place, Places};
 use quiet::Quiet;
+use serving::serve_one;
 
 /// How long accepting rests when there are no descriptors: short enough to serve again at once
 /// when one is free, long enough to cost nothing.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
-/// After so long a silence the kernel asks a peer whether it is there; the wire itself carries
-/// nothing unsolicited.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 
 type OnConnect = dyn Fn(Peer) -> BoxFuture<'static, ()> + Send + Sync;
 type OnDisconnect = dyn Fn(Peer, Arc<Disconnect>) -> BoxFuture<'static, ()> + Send + Sync;
 
-/// A server over TCP.
+/// A server over TCP, or over a Unix socket.
+///
+/// One port serves both wires, each connection the one that it begins with.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), packetboat_dispatch::Error> {
@@ -58,8 +63,9 @@ type OnDisconnect = dyn Fn(Peer, Arc<Disconnect>) -> BoxFuture<'static, ()> + Se
 /// # }
 /// ```
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     limits: Limits,
+    only: Option<Wire>,
     on_connect: Option<Arc<OnConnect>>,
     on_disconnect: Option<Arc<OnDisconnect>>,
     stop: Arc<watch::Sender<bool>>,
@@ -76,14 +82,33 @@ impl Server {
         Ok(Self::from_listener(listener))
     }
 
+    /// Binds a Unix socket. A file that is there already is replaced if it is the socket of a
+    /// server that is gone; ours is removed when serving ends.
+    ///
+    /// Who may connect is up to the rights of the folder. Connections have no address, so
+    /// [`Limits::connections_per_ip`] does not count them.
+    ///
+    /// # Errors
+    ///
+    /// The path cannot be bound.
+    pub fn bind_unix(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let listener = Listener::unix(path.as_ref()).map_err(Error::Listen)?;
+        Ok(Self::on(listener))
+    }
+
     /// Serves on a listener that is bound already.
     #[must_use]
     pub fn from_listener(listener: TcpListener) -> Self {
+        Self::on(Listener::Tcp(listener))
+    }
+
+    fn on(listener: Listener) -> Self {
         let stop = Arc::new(watch::Sender::new(false));
         let limits = Limits::default();
         Self {
             listener,
             limits,
+            only: None,
             on_connect: None,
             on_disconnect: None,
             stop,
@@ -94,6 +119,13 @@ impl Server {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Serves this wire alone. By default each connection has the one that its first bytes show.
+    #[must_use]
+    pub fn only(mut self, wire: Wire) -> Self {
+        self.only = Some(wire);
         self
     }
 
@@ -125,7 +157,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The system does not say.
+    /// The system does not say, or it is a Unix socket.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         self.listener.local_addr().map_err(Error::Listen)
     }
@@ -139,8 +171,8 @@ impl Server {
     /// Serves until it is told to stop, and then until the requests that have begun are answered,
     /// for at most [`Limits::shutdown_time`].
     ///
-    /// Connections between two requests are closed with nothing sent, since on the classic wire
-    /// whatever is sent would be read as the next reply.
+    /// Classic connections between two requests are closed with nothing sent, since whatever is
+    /// sent would be read as the next reply. Native ones are told that this side goes away.
     ///
     /// # Errors
     ///
@@ -160,6 +192,7 @@ impl Server {
                 tasks: Arc::default(),
                 stopping: stopping.clone(),
                 limits: self.limits,
+                only: self.only,
             },
             on_connect: self.on_connect,
             on_disconnect: self.on_disconnect,
@@ -175,7 +208,7 @@ impl Server {
                 _ = stopping.wait_for(|stop| *stop) => break,
                 accepted = self.listener.accept() => accepted,
             };
-            let (stream, addr) = match accepted {
+            let socket = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) if is_of_one_connection(&error) => continue,
                 Err(error) if is_broken(&error) => return Err(Error::Listen(error)),
@@ -185,11 +218,11 @@ impl Server {
                     continue;
                 }
             };
-            match places.take(addr.ip()) {
+            match places.take(socket.addr().map(|addr| addr.ip())) {
                 Ok(place) => connections
                     .0
-                    .spawn(Arc::clone(&room).tcp(stream, addr, place)),
-                // Dropping the stream closes it.
+                    .spawn(Arc::clone(&room).connection(socket, place)),
+                // Dropping the socket closes it.
                 Err(full) => quiet.warn("connection refused", &full),
             }
         }
@@ -214,7 +247,8 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Serves one connection over anything that reads and writes: memory, a Unix socket, TLS.
+/// Serves one connection over anything that reads and writes: memory, a Unix socket, TLS. It may
+/// speak either wire.
 ///
 /// It ends when the peer closes, and gives the reason. Handlers that still run then go on by
 /// themselves until they are done.
@@ -241,8 +275,7 @@ pub async fn serve_stream<T>(stream: T, app: App, limits: Limits) -> Disconnect
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = Connection::stream(stream, Prefix::CLASSIC, &limits.wire);
-    let (reader, writer) = connection.into_split();
+    let (read, write) = split(stream);
     // Never told to stop: dropping the future is how its owner stops it.
     let (_stop, stopping) = watch::channel(false);
     let budget = Budget::new(limits.attachment_buffers);
@@ -253,27 +286,11 @@ where
         budget,
         tasks: Arc::clone(&tasks),
         stopping,
+        only: None,
     };
-    let disconnect = serve_one(&shared, Peer::new(None), None, reader, writer).await;
+    let disconnect = serve_one(&shared, Peer::new(None), None, read, write).await;
     tokio::spawn(async move { tasks.join().await });
     disconnect
-}
-
-async fn serve_one<R, W>(
-    shared: &Shared,
-    peer: Peer,
-    held: Held,
-    reader: Reader<R, Prefix>,
-    writer: Writer<W, Prefix>,
-) -> Disconnect
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin + 'static,
-{
-    let caller = shared.app.answering().connect(peer);
-    Ordered::new(shared, caller, held, reader, writer)
-        .run()
-        .await
 }
 
 /// What the connections of a server have in common.
@@ -284,19 +301,21 @@ struct Room {
 }
 
 impl Room {
-    /// The task of a connection over TCP.
-    async fn tcp(self: Arc<Self>, stream: TcpStream, addr: SocketAddr, place: Place) {
-        let peer = Peer::new(Some(addr));
-        let span = tracing::info_span!("connection", id = %peer.id(), %addr);
-        self.greeted(stream, peer, place).instrument(span).await;
+    /// The task of a connection.
+    async fn connection(self: Arc<Self>, socket: Socket, place: Place) {
+        let addr = socket.addr();
+        let peer = Peer::new(addr);
+        let addr = addr.map_or_else(|| "unix".to_owned(), |addr| addr.to_string());
+        let span = tracing::info_span!("connection", id = %peer.id(), addr);
+        self.greeted(socket, peer, place).instrument(span).await;
     }
 
-    async fn greeted(&self, stream: TcpStream, peer: Peer, place: Place) {
+    async fn greeted(&self, socket: Socket, peer: Peer, place: Place) {
         if let Some(hook) = &self.on_connect {
             hook(peer.clone()).await;
         }
         tracing::debug!("connected");
-        let serving = AssertUnwindSafe(self.serve(stream, peer.clone(), place)).catch_unwind();
+        let serving = AssertUnwindSafe(self.serve(socket, peer.clone(), place)).catch_unwind();
         let disconnect = Arc::new(serving.await.unwrap_or(Disconnect::Panicked));
         match &*disconnect {
             Disconnect::Panicked => tracing::error!("disconnected: {disconnect}"),
@@ -307,17 +326,21 @@ impl Room {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, peer: Peer, place: Place) -> Disconnect {
-        let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
-        let kept = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-        let limits = &self.shared.limits.wire;
-        let connection = match kept.and_then(|()| Connection::tcp(stream, Prefix::CLASSIC, limits))
-        {
-            Ok(connection) => connection,
-            Err(error) => return Disconnect::Failed(error.into()),
-        };
-        let (reader, writer) = connection.into_split();
-        serve_one(&self.shared, peer, Some(Arc::new(place)), reader, writer).await
+    async fn serve(&self, socket: Socket, peer: Peer, place: Place) -> Disconnect {
+        let held: Held = Some(Arc::new(place));
+        match socket {
+            Socket::Tcp(stream, _) => {
+                if let Err(error) = tune(&stream) {
+                    return Disconnect::Failed(error.into());
+                }
+                let (read, write) = stream.into_split();
+                serve_one(&self.shared, peer, held, read, write).await
+            }
+            Socket::Unix(stream) => {
+                let (read, write) = stream.into_split();
+                serve_one(&self.shared, peer, held, read, write).await
+            }
+        }
     }
 }
 

@@ -24,7 +24,7 @@ struct Taken {
 /// One connection's place, free again when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    network: IpAddr,
+    network: Option<IpAddr>,
     taken: Arc<Mutex<Taken>>,
 }
 
@@ -53,21 +53,23 @@ impl Places {
         }
     }
 
-    /// Takes a place for a connection from this address.
-    pub(super) fn take(&self, ip: IpAddr) -> Result<Place, Full> {
-        let network = network(ip);
+    /// Takes a place for a connection from this address, if it has one.
+    pub(super) fn take(&self, ip: Option<IpAddr>) -> Result<Place, Full> {
+        let network = ip.map(network);
         let mut taken = lock(&self.taken);
         if taken.all >= self.max {
             return Err(Full::Server { max: self.max });
         }
-        let here = taken.by_network.entry(network).or_default();
-        if *here >= self.max_per_ip {
-            return Err(Full::Address {
-                network,
-                max: self.max_per_ip,
-            });
+        if let Some(network) = network {
+            let here = taken.by_network.entry(network).or_default();
+            if *here >= self.max_per_ip {
+                return Err(Full::Address {
+                    network,
+                    max: self.max_per_ip,
+                });
+            }
+            *here += 1;
         }
-        *here += 1;
         taken.all += 1;
         Ok(Place {
             network,
@@ -80,7 +82,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = lock(&self.taken);
         taken.all -= 1;
-        if let Entry::Occupied(mut here) = taken.by_network.entry(self.network) {
+        if let Some(network) = self.network
+            && let Entry::Occupied(mut here) = taken.by_network.entry(network)
+        {
             *here.get_mut() -= 1;
             // What nobody uses is forgotten, so the map is no larger than the connections.
             if *here.get() == 0 {
@@ -113,12 +117,16 @@ mod tests {
         text.parse().expect("an address")
     }
 
+    fn some_ip(text: &str) -> Option<IpAddr> {
+        Some(ip(text))
+    }
+
     #[test]
     fn places_are_counted_by_address_and_in_all_and_given_back() {
         let places = Places::new(3, 2);
-        let first = places.take(ip("10.0.0.1")).expect("room");
-        let mapped = places.take(ip("::ffff:10.0.0.1")).expect("room");
-        let full = places.take(ip("10.0.0.1")).expect_err("two are open");
+        let first = places.take(some_ip("10.0.0.1")).expect("room");
+        let mapped = places.take(some_ip("::ffff:10.0.0.1")).expect("room");
+        let full = places.take(some_ip("10.0.0.1")).expect_err("two are open");
         assert_eq!(
             full,
             Full::Address {
@@ -126,14 +134,14 @@ mod tests {
                 max: 2
             }
         );
-        let other = places.take(ip("2001:db8::1")).expect("room");
+        let other = places.take(some_ip("2001:db8::1")).expect("room");
         assert_eq!(
-            places.take(ip("10.0.0.2")).expect_err("full"),
+            places.take(some_ip("10.0.0.2")).expect_err("full"),
             Full::Server { max: 3 }
         );
         drop((first, mapped));
-        let same = places.take(ip("2001:db8::2")).expect("room");
-        assert!(places.take(ip("2001:db8::3")).is_err());
+        let same = places.take(some_ip("2001:db8::2")).expect("room");
+        assert!(places.take(some_ip("2001:db8::3")).is_err());
         drop((other, same));
         assert!(lock(&places.taken).by_network.is_empty());
         assert_eq!(lock(&places.taken).all, 0);

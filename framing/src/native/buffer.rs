@@ -45,6 +45,11 @@ impl Buffer {
         debug_assert!(self.start <= self.bytes.len());
     }
 
+    /// Whether it holds memory.
+    pub(super) fn is_warm(&self) -> bool {
+        self.bytes.capacity() > 0
+    }
+
     /// Gives the memory back if nothing waits in it.
     pub(super) fn release(&mut self) {
         if self.bytes().is_empty() {

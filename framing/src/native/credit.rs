@@ -65,6 +65,11 @@ impl Window {
         self.received - self.consumed
     }
 
+    /// Credit that the sender has and has not used.
+    pub(super) fn unused(&self) -> u64 {
+        self.granted - self.received
+    }
+
     pub(super) fn received(&self) -> u64 {
         self.received
     }

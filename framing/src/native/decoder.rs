@@ -159,6 +159,21 @@ impl FrameDecoder {
         self.buffered() > 0 || !matches!(self.state, State::Header)
     }
 
+    /// Whether the stream stands in the payload of a data frame.
+    pub(super) fn is_in_data(&self) -> bool {
+        matches!(self.state, State::Data { .. })
+    }
+
+    /// The request in whose data frame the stream stands.
+    pub(super) fn data_of(&self) -> Option<u32> {
+        self.is_in_data().then_some(self.header.request)
+    }
+
+    /// Whether it holds a buffer.
+    pub(super) fn is_warm(&self) -> bool {
+        self.buffer.is_warm()
+    }
+
     /// Gives back the buffer if nothing stands in it.
     pub fn release(&mut self) {
         if self.buffered() == 0 {

@@ -1,7 +1,8 @@
 //! The native wire: many requests and attachments at once on one connection.
 //!
 //! `WIRE.md` beside this crate has it byte by byte. [`Connection`] is the state of either side,
-//! without a socket; [`FrameDecoder`] and [`FrameEncoder`] are the frames alone.
+//! without a socket; [`Transport`] is that on one; [`FrameDecoder`] and [`FrameEncoder`] are the
+//! frames alone.
 
 mod buffer;
 mod code;
@@ -18,6 +19,7 @@ mod groups;
 mod header;
 mod kind;
 mod preface;
+mod transport;
 mod types;
 mod verifier;
 pub mod wire;
@@ -34,5 +36,6 @@ pub use groups::Groups;
 pub use header::{Codec, FrameHeader};
 pub use kind::{Flags, Kind};
 pub use preface::Preface;
+pub use transport::{Moved, Transport};
 pub use types::{Types, type_hash};
 pub use verifier::Verifier;

@@ -1,4 +1,4 @@
-//! The native wire, driven without a socket.
+//! The native wire, without a socket and on one.
 
 mod corpus;
 mod credit;
@@ -7,5 +7,6 @@ mod properties;
 mod resume;
 mod rules;
 mod story;
+mod transport;
 mod vectors;
 mod world;

@@ -172,6 +172,20 @@ impl Connection {
         self.decoder.passed_by(bytes);
     }
 
+    /// Whether the sender of an attachment has credit for it, or is in a frame of it: then it is
+    /// the one that is waited for.
+    pub(in crate::native) fn is_owed(&self, request: u32) -> bool {
+        let flow = self
+            .exchanges
+            .get(&request)
+            .and_then(|ex| ex.inflow.as_ref());
+        flow.is_some_and(|flow| {
+            let open = matches!(flow.state, InState::Expected | InState::Open);
+            let in_frame = self.decoder.data_of() == Some(request);
+            open && (flow.window.unused() > 0 || in_frame)
+        })
+    }
+
     /// Bytes of the budget that the attachments on this connection hold.
     pub fn leased(&self) -> usize {
         let flows = self.exchanges.values().filter_map(|ex| ex.inflow.as_ref());
@@ -254,6 +268,15 @@ impl Connection {
     pub fn position(&self, request: u32) -> Option<u64> {
         let flow = self.exchanges.get(&request)?.outflow.as_ref()?;
         flow.attached.map(|_| flow.at)
+    }
+
+    /// Bytes of an attachment that are still to be sent, if its size was announced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInFlight`] if it has ended or was cancelled.
+    pub fn unsent(&mut self, request: u32) -> Result<Option<u64>, Error> {
+        self.outflow(request).map(|outflow| outflow.left())
     }
 
     /// Sends bytes of an attachment in one frame, with the chaining value of the group that they

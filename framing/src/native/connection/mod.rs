@@ -104,6 +104,8 @@ pub struct Connection {
     budget: Budget,
     max_window: usize,
     max_attachment: u64,
+    /// Frames that have come, or their beginnings.
+    frames: u64,
 }
 
 impl Connection {
@@ -143,6 +145,7 @@ impl Connection {
             budget: budget.clone(),
             max_window: limits.max_window_bytes,
             max_attachment: limits.max_attachment_bytes,
+            frames: 0,
         }
     }
 
@@ -175,6 +178,7 @@ impl Connection {
                 Ok(None) => return Ok(None),
                 Err(error) => return Err(self.fail(error)),
             };
+            self.frames += 1;
             match self.handle(&found) {
                 Ok(Some(happened)) => return Ok(Some(self.tell(&found, happened))),
                 Ok(None) => {}
@@ -270,6 +274,21 @@ impl Connection {
     /// told by [`requests`](Self::requests).
     pub fn finish(&self) -> Result<(), Error> {
         self.decoder.finish()
+    }
+
+    /// Frames that have come, or pieces of them.
+    pub(in crate::native) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Whether the stream stands within a frame that is not data: one that has a time to come in.
+    pub(in crate::native) fn is_in_message(&self) -> bool {
+        self.decoder.is_in_frame() && !self.decoder.is_in_data()
+    }
+
+    /// Whether it holds a buffer for what is read.
+    pub(in crate::native) fn is_warm(&self) -> bool {
+        self.decoder.is_warm()
     }
 
     /// Reads the other side's preface, and answers it.

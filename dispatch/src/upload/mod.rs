@@ -1,12 +1,18 @@
 //! What follows a message, on its way from the connection's task to the handler.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod feed;
+mod slot;
 
+use std::fmt;
+use std::sync::Arc;
+
+use packetboat_framing::native::{Digest, Verifier};
 use packetboat_framing::{Body, Chunk, Error, Part};
 use tokio::sync::Notify;
-use tokio::time::Instant;
+
+use crate::bell::Ringer;
+pub(crate) use feed::{Feed, Waited};
+use slot::{Shared, Waiting};
 
 /// The attachment of a request: an argument of a handler, and a [`Body`].
 ///
@@ -33,53 +39,53 @@ pub struct Upload {
     len: u64,
     taken: u64,
     shared: Arc<Shared>,
+    verify: Option<Box<Verify>>,
 }
 
-/// The connection's end of an upload.
-#[derive(Debug)]
-pub(crate) struct Feed {
-    shared: Arc<Shared>,
-}
-
-/// How long a handler has waited for its upload; the deadline's clock stands meanwhile.
-#[derive(Clone, Debug)]
-pub(crate) struct Waited(Arc<Shared>);
-
-struct Shared {
-    // A std lock: held for a look or a swap, never across an await.
-    slot: Mutex<Slot>,
-    filled: Notify,
-    emptied: Notify,
-}
-
-/// One chunk and no queue: with the one being written and the one being gathered, an upload holds
-/// three buffers at most.
-#[derive(Default)]
-struct Slot {
-    chunk: Option<Chunk>,
-    error: Option<Error>,
-    /// No more will come: the feed is gone.
-    ended: bool,
-    /// Nobody will take more: the upload is gone.
-    dropped: bool,
-    waited: Duration,
-    waiting_since: Option<Instant>,
+/// What an upload has to be in the end.
+struct Verify {
+    verifier: Verifier,
+    digest: Digest,
+    hashed: u64,
+    /// Hashed, and not taken.
+    ready: Option<Chunk>,
 }
 
 /// An upload of `len` bytes, and the end that feeds it.
 pub(crate) fn upload(len: u64) -> (Upload, Feed) {
+    new(len, None)
+}
+
+/// An upload whose bytes are asked for, and accounted for, through a bell: the end that feeds it
+/// hears when something has changed.
+pub(crate) fn upload_with_bell(len: u64, digest: Option<Digest>, ringer: Ringer) -> (Upload, Feed) {
+    let (mut upload, feed) = new(len, Some(ringer));
+    upload.verify = digest.map(|digest| {
+        Box::new(Verify {
+            verifier: Verifier::new(),
+            digest,
+            hashed: 0,
+            ready: None,
+        })
+    });
+    (upload, feed)
+}
+
+fn new(len: u64, ringer: Option<Ringer>) -> (Upload, Feed) {
     let shared = Arc::new(Shared {
-        slot: Mutex::default(),
+        slot: std::sync::Mutex::default(),
         filled: Notify::new(),
         emptied: Notify::new(),
+        ringer,
     });
     (
         Upload {
             len,
             taken: 0,
             shared: Arc::clone(&shared),
+            verify: None,
         },
-        Feed { shared },
+        Feed::new(shared),
     )
 }
 
@@ -94,6 +100,32 @@ impl Upload {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Waits until something is there to be taken; `false` at the end. Also whether it had to wait.
+    async fn arrival(&mut self, got: u64) -> Result<(bool, bool), Error> {
+        let mut waiting = None;
+        loop {
+            {
+                let mut slot = self.shared.lock();
+                // A chunk in the slot is as full as it gets: the next one grows behind it.
+                if slot.has_some() {
+                    return Ok((true, waiting.is_some()));
+                }
+                if got == self.len {
+                    return Ok((false, false));
+                }
+                if slot.ended {
+                    return Err(slot.error.take().unwrap_or_else(|| self.cut()));
+                }
+                if !slot.wanted {
+                    slot.wanted = true;
+                    self.shared.ring(&mut slot);
+                }
+            }
+            waiting.get_or_insert_with(|| Waiting::new(&self.shared));
+            self.shared.filled.notified().await;
+        }
     }
 
     fn cut(&self) -> Error {
@@ -111,30 +143,40 @@ impl Body for Upload {
     }
 
     async fn gather(&mut self) -> Result<bool, Error> {
-        let mut waiting = None;
-        loop {
-            {
-                let mut slot = self.shared.lock();
-                // A chunk in the slot is as full as it gets: the next one grows behind it.
-                if slot.chunk.is_some() {
-                    return Ok(waiting.is_some());
-                }
-                if self.taken == self.len {
-                    return Ok(false);
-                }
-                if slot.ended {
-                    return Err(slot.error.take().unwrap_or_else(|| self.cut()));
-                }
-            }
-            waiting.get_or_insert_with(|| Waiting::new(&self.shared));
-            self.shared.filled.notified().await;
+        let Some(verify) = &self.verify else {
+            let (_, waited) = self.arrival(self.taken).await?;
+            return Ok(waited);
+        };
+        if verify.ready.is_some() {
+            return Ok(false);
         }
+        if !self.arrival(verify.hashed).await?.0 {
+            return Ok(false);
+        }
+        let chunk = self.shared.take();
+        let Some((verify, chunk)) = self.verify.as_mut().zip(chunk) else {
+            return Ok(false);
+        };
+        verify.verifier.update(&chunk);
+        verify.hashed += chunk.len() as u64;
+        if verify.hashed == self.len {
+            // Before the last piece is given: who has that takes the whole for complete.
+            if let Err(error) = verify.verifier.check(verify.digest) {
+                verify.hashed = 0;
+                self.shared.lock().ended = true;
+                return Err(error);
+            }
+        }
+        verify.ready = Some(chunk);
+        Ok(true)
     }
 
     fn take(&mut self) -> Option<Chunk> {
-        let chunk = self.shared.lock().chunk.take()?;
+        let chunk = match &mut self.verify {
+            Some(verify) => verify.ready.take()?,
+            None => self.shared.take()?,
+        };
         self.taken += chunk.len() as u64;
-        self.shared.emptied.notify_one();
         Some(chunk)
     }
 }
@@ -143,7 +185,8 @@ impl Drop for Upload {
     fn drop(&mut self) {
         let mut slot = self.shared.lock();
         slot.dropped = true;
-        slot.chunk = None;
+        slot.clear();
+        self.shared.ring(&mut slot);
         drop(slot);
         self.shared.emptied.notify_one();
     }
@@ -158,119 +201,10 @@ impl fmt::Debug for Upload {
     }
 }
 
-impl Feed {
-    /// Waits until the handler has taken the last chunk; `false` when it wants no more.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping it loses nothing.
-    pub(crate) async fn ready(&self) -> bool {
-        loop {
-            {
-                let slot = self.shared.lock();
-                if slot.dropped {
-                    return false;
-                }
-                if slot.chunk.is_none() {
-                    return true;
-                }
-            }
-            self.shared.emptied.notified().await;
-        }
-    }
-
-    /// Waits until the handler wants no more.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping it loses nothing.
-    pub(crate) async fn dropped(&self) {
-        while !self.shared.lock().dropped {
-            self.shared.emptied.notified().await;
-        }
-    }
-
-    /// Hands a chunk over. Only after [`ready`](Self::ready).
-    pub(crate) fn give(&self, chunk: Chunk) {
-        let mut slot = self.shared.lock();
-        debug_assert!(slot.chunk.is_none(), "the slot was found empty");
-        if !slot.dropped {
-            slot.chunk = Some(chunk);
-        }
-        drop(slot);
-        self.shared.filled.notify_one();
-    }
-
-    /// Ends the upload with what went wrong.
-    pub(crate) fn fail(self, error: Error) {
-        self.shared.lock().error = Some(error);
-    }
-
-    /// The clock of this upload.
-    pub(crate) fn waited(&self) -> Waited {
-        Waited(Arc::clone(&self.shared))
-    }
-}
-
-impl Drop for Feed {
-    fn drop(&mut self) {
-        self.shared.lock().ended = true;
-        self.shared.filled.notify_one();
-    }
-}
-
-impl Waited {
-    /// Time that the handler has spent waiting for its upload, up to now.
-    pub(crate) fn so_far(&self) -> Duration {
-        let slot = self.0.lock();
-        slot.waited
-            + slot
-                .waiting_since
-                .map_or(Duration::ZERO, |since| since.elapsed())
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Slot> {
-        // Every change is a few assignments, so a panic leaves nothing in half.
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let slot = self.lock();
-        f.debug_struct("Shared")
-            .field("ended", &slot.ended)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Stops the deadline's clock, also when the waiting future is dropped.
-struct Waiting {
-    shared: Arc<Shared>,
-}
-
-impl Waiting {
-    fn new(shared: &Arc<Shared>) -> Self {
-        shared.lock().waiting_since = Some(Instant::now());
-        Self {
-            shared: Arc::clone(shared),
-        }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let mut slot = self.shared.lock();
-        if let Some(since) = slot.waiting_since.take() {
-            slot.waited += since.elapsed();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use packetboat_framing::BodyExt;
 
     use super::*;

@@ -1,0 +1,73 @@
+//! What each wire makes of a value, and of a refusal.
+
+use packetboat_framing::native::Code;
+use serde::Serialize;
+
+use crate::rejection::{Rejection, code};
+use crate::shape::Shape;
+
+/// A wire that a connection may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Wire {
+    /// One request at a time behind a `<i` length; replies in the shape that the application chose.
+    Classic,
+    /// Many requests at a time; a reply is the value alone, and a refusal has a frame of its own.
+    Native,
+}
+
+impl Wire {
+    /// Appends the reply that carries a value.
+    pub(crate) fn accept<T: Serialize>(
+        self,
+        shape: &impl Shape,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), serde_json::Error> {
+        match self {
+            Self::Classic => shape.accept(value, out),
+            Self::Native => serde_json::to_writer(out, value),
+        }
+    }
+
+    /// Appends the reply that carries a refusal. On the native wire that is `{"code":..,"msg":..}`,
+    /// and the shape lends its words.
+    pub(crate) fn reject(self, shape: &impl Shape, rejection: &Rejection, out: &mut Vec<u8>) {
+        #[derive(Serialize)]
+        struct Refusal<'a> {
+            code: &'a str,
+            msg: &'a str,
+        }
+        match self {
+            Self::Classic => shape.reject(rejection, out),
+            Self::Native => {
+                let msg = &*shape.words(rejection);
+                let code = rejection.code();
+                serde_json::to_writer(out, &Refusal { code, msg })
+                    .expect("two strings always serialise");
+            }
+        }
+    }
+}
+
+/// The number of a refusal on the native wire.
+pub(crate) fn native_code(rejection: &Rejection) -> Code {
+    if !rejection.is_ours() {
+        return Code::APPLICATION;
+    }
+    match rejection.code() {
+        code::ATTACHMENT_TOO_LARGE => Code::ATTACHMENT_TOO_LARGE,
+        code::BAD_ATTACHMENT_SIZE
+        | code::BAD_JSON
+        | code::BAD_MESSAGE
+        | code::MISSING_TYPE
+        | code::REPEATED_KEY
+        | code::TOO_DEEP => Code::BAD_MESSAGE,
+        code::CANCELLED => Code::CANCELLED,
+        code::DEADLINE_EXCEEDED => Code::DEADLINE_EXCEEDED,
+        code::DIGEST_MISMATCH => Code::DIGEST_MISMATCH,
+        code::INTERNAL | code::TIMEOUT => Code::INTERNAL,
+        code::UNKNOWN_TYPE => Code::UNKNOWN_TYPE,
+        _ => Code::APPLICATION,
+    }
+}

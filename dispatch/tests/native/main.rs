@@ -1,0 +1,9 @@
+//! What only the native wire has: many things at once, cancelled, limited in time, cut off.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod hostile;
+mod many;
+mod raw;
+mod stopping;
+mod world;
