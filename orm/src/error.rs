@@ -87,7 +87,8 @@ pub enum Error {
     ForeignKeyViolation {
         /// The statement's table, or empty for raw SQL.
         table: &'static str,
-        /// The constraint's name; empty on SQLite, which does not tell.
+        /// The constraint's name: `post_author_fkey`. SQLite does not tell; there it is empty unless a row of a model
+        /// with one foreign key was written.
         constraint: String,
         /// The driver's error.
         source: sqlx::Error,

@@ -119,7 +119,10 @@ pub trait ModelExt: Model {
         write::delete(self, db, Location::caller())
     }
 
-    /// Creates the table with its key and unique constraints, unless there is a table of that name.
+    /// Creates the table with its key, constraints and indexes, unless there is a table of that name.
+    ///
+    /// PostgreSQL and MySQL want the tables that it refers to to be there;
+    /// [`migrate::Models::create`](crate::migrate::Models::create) creates several in a right order.
     ///
     /// # Errors
     ///
@@ -129,8 +132,10 @@ pub trait ModelExt: Model {
     fn create_table<E: Executor>(mut db: E) -> impl Future<Output = Result<()>> + Send {
         let location = Location::caller();
         async move {
-            let statement = schema::create_table(Self::TABLE, db.dialect(), location);
-            db.exec(&statement, ()).await.map(drop)
+            for statement in schema::create_table(Self::TABLE, db.dialect(), location) {
+                db.exec(&statement, ()).await?;
+            }
+            Ok(())
         }
     }
 }

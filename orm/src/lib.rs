@@ -14,6 +14,7 @@
 //! | do all or nothing | [`transaction`], [`try_transaction`], [`begin`] |
 //! | write a function, or a wrapper, for any database | [`Executor`] |
 //! | open a database | [`DbPool`], `sqlite` |
+//! | see whether a database has the models' tables, and change it | [`schema`], [`migrate`] |
 //! | know what went wrong | [`Error`] |
 //!
 //! # Cancelling
@@ -41,6 +42,7 @@ mod expr;
 mod ext;
 mod field;
 mod filter;
+pub mod migrate;
 mod model;
 mod named;
 mod order;
@@ -48,7 +50,7 @@ mod query;
 pub mod relation;
 mod render;
 mod retry;
-mod schema;
+pub mod schema;
 mod scope;
 mod select;
 mod shared;
@@ -58,6 +60,8 @@ pub mod sqlite;
 mod statement;
 mod stream;
 mod table;
+#[cfg(feature = "test")]
+pub mod test;
 mod transaction;
 mod unfit;
 mod value;
@@ -92,7 +96,7 @@ pub use crate::transaction::{begin, transaction, try_transaction};
 pub use crate::value::IntoValue;
 pub use crate::wrap::{Counted, Pinned, Routed, Router, Traced, Using};
 
-pub use packetboat_orm_derive::{Field, Model};
+pub use packetboat_orm_derive::{Field, Model, include_migrations};
 
 /// The types by which the compiler checks that a query has the models that its conditions, orders and columns read.
 ///

@@ -79,7 +79,8 @@ impl Statement {
     ///
     /// The one place where a string made at run time becomes a statement. It is safe because a
     /// [`Writer`](crate::writer::Writer) is fed with nothing but `&'static str`: names out of the derive, keywords, raw
-    /// pieces that stand in the program's own source. Values are bound.
+    /// pieces that stand in the program's own source. Values are bound. Tables are rendered by `schema::ddl` out of what
+    /// the derive says, every name quoted.
     pub(crate) fn rendered(
         kind: Kind,
         table: Option<&'static Table>,

@@ -4,7 +4,8 @@ use crate::constraint::{Check, ForeignKey, Index};
 use crate::dialect::Dialect;
 
 /// The type of a column, apart from how each database spells it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SqlType {
     /// `bool`.

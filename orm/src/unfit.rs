@@ -88,19 +88,23 @@ pub(crate) fn datetime(column: &ColumnDef, value: DateTime<Utc>) -> Result<DateT
 
 /// The digits of a decimal as an integer of the column's scale, exact or not at all.
 pub(crate) fn scaled(column: &ColumnDef, value: Decimal, scale: u32) -> Result<i64> {
+    digits(value, scale).map_err(|reason| encode(column, reason))
+}
+
+/// The digits of a decimal as an integer of a scale, exact or not at all.
+pub(crate) fn digits(value: Decimal, scale: u32) -> Result<i64, Unfit> {
     let value = value.normalize();
     if value.scale() > scale {
-        return Err(encode(column, Unfit::TooPrecise { scale }));
+        return Err(Unfit::TooPrecise { scale });
     }
-    let out_of_range = || encode(column, Unfit::OutOfRange);
     let factor = 10_i128
         .checked_pow(scale - value.scale())
-        .ok_or_else(out_of_range)?;
+        .ok_or(Unfit::OutOfRange)?;
     let digits = value
         .mantissa()
         .checked_mul(factor)
-        .ok_or_else(out_of_range)?;
-    i64::try_from(digits).map_err(|_| out_of_range())
+        .ok_or(Unfit::OutOfRange)?;
+    i64::try_from(digits).map_err(|_| Unfit::OutOfRange)
 }
 
 /// A decimal that fits its column: whatever one database would refuse, all refuse.

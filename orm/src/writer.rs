@@ -69,32 +69,9 @@ impl Writer {
         let _ = write!(self.text, "{number}");
     }
 
-    pub(crate) fn integer(&mut self, number: i64) {
-        let _ = write!(self.text, "{number}");
-    }
-
     pub(crate) fn float(&mut self, number: f64) {
         // `{:?}` always has a point or an exponent.
         let _ = write!(self.text, "{number:?}");
-    }
-
-    /// The SQL of a statement that binds nothing.
-    pub(crate) fn into_text(self) -> String {
-        self.text
-    }
-
-    /// A text as a literal, for where nothing can be bound: a DEFAULT.
-    pub(crate) fn literal(&mut self, text: &'static str) {
-        self.text.push('\'');
-        for c in text.chars() {
-            match c {
-                '\'' => self.text.push_str("''"),
-                // MySQL reads a backslash as an escape unless told otherwise.
-                '\\' if self.dialect == Dialect::MySql => self.text.push_str("\\\\"),
-                c => self.text.push(c),
-            }
-        }
-        self.text.push('\'');
     }
 
     pub(crate) fn value(&mut self, value: Value, column: &'static ColumnDef) {
@@ -228,12 +205,5 @@ mod tests {
             sql("a").bind(1_i64).render(Dialect::Sqlite),
             Err(Error::Unsupported { .. })
         ));
-    }
-
-    #[test]
-    fn literals_are_escaped() {
-        let mut writer = Writer::new(Dialect::MySql, 0);
-        writer.literal("it's \\");
-        assert_eq!(writer.text, "'it''s \\\\'");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use packetboat_orm::{DbPool, Executor, Finish, sqlite};
-use packetboat_tests::database::{Database, Server};
+use packetboat_orm::test::Database;
+use packetboat_orm::{DbPool, Dialect, Executor, Finish, sqlite};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
@@ -47,7 +47,7 @@ macro_rules! beds {
             type Tx = <&'static $pool as Executor>::Tx;
 
             async fn make() -> Option<Self> {
-                let database = Arc::new(Database::fresh(Server::$server).await?);
+                let database = Arc::new(Database::fresh(Dialect::$server).await?);
                 let connect = $connect;
                 let pool = connect(database.url().to_owned()).await.expect("a pool over a fresh database");
                 Some(Self { pool, database })

@@ -11,11 +11,13 @@ mod cancel;
 mod errors;
 mod fields;
 mod injection;
+mod migrate;
 mod properties;
 mod query;
 mod race;
 mod relations;
 mod retry;
+mod schema;
 mod transactions;
 mod wrappers;
 mod write;
@@ -47,3 +49,13 @@ macro_rules! on_every_database {
     };
 }
 pub(crate) use on_every_database;
+
+/// Instantiates the tests of a file on the pool that a URL chooses, on every database: for what takes that pool alone.
+macro_rules! on_each_server {
+    ($($test:ident),+ $(,)?) => {
+        $crate::on_every_database!(@on on_sqlite_by_url SqliteByUrl: $($test)+);
+        $crate::on_every_database!(@on on_postgres_by_url PostgresByUrl: $($test)+);
+        $crate::on_every_database!(@on on_mysql_by_url MySqlByUrl: $($test)+);
+    };
+}
+pub(crate) use on_each_server;

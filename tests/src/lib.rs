@@ -3,14 +3,12 @@
 //! | module | what it gives |
 //! | --- | --- |
 //! | [`child`] | a server as a process of its own, to measure and to kill |
-//! | [`database`] | a fresh database for a test, on each kind of server |
 //! | [`faults`] | the rows of `faults.toml` |
 //! | [`peer`] | a peer that speaks raw bytes |
 //! | [`proxy`] | a network that fails |
 //! | [`results`] | which tests ran, out of a test runner's log |
 
 pub mod child;
-pub mod database;
 pub mod faults;
 pub mod peer;
 pub mod proxy;

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod field;
+mod include;
 mod model;
 mod relation;
 mod render;
@@ -70,6 +71,17 @@ pub fn derive_model(input: TokenStream) -> TokenStream {
 pub fn derive_field(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     field::expand(&input)
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}
+
+/// The migrations of a folder, in the program: `include_migrations!("migrations")`, the folder being beside `Cargo.toml`.
+///
+/// `include_migrations!("migrations", crate = path)` says where the crate is, if not at `::packetboat_orm`.
+#[proc_macro]
+pub fn include_migrations(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as include::Include);
+    include::expand(&input)
         .unwrap_or_else(|error| error.to_compile_error())
         .into()
 }

@@ -9,14 +9,17 @@ mod sqlite;
 
 mod connection;
 mod lease;
+mod migrate;
 mod pool;
 mod refusal;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod run;
 mod tx;
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "test"))]
 pub(crate) use self::refusal::connection as connection_error;
+
+pub(crate) use self::migrate::{Act, Failure};
 
 pub use self::connection::Connection;
 pub use self::pool::{DbPool, DbTx};

@@ -34,10 +34,10 @@ const ACQUIRE_TIME: Duration = Duration::from_secs(3);
 ///
 /// Every field type works on it, as on the pools that it holds.
 #[derive(Clone, Debug)]
-pub struct DbPool(Pools);
+pub struct DbPool(pub(super) Pools);
 
 #[derive(Clone, Debug)]
-enum Pools {
+pub(super) enum Pools {
     #[cfg(feature = "mysql")]
     MySql(sqlx::MySqlPool),
     #[cfg(feature = "postgres")]
@@ -66,7 +66,7 @@ enum Txs {
 
 /// What to do with a pool of no database, of which there is none.
 #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
-fn nothing<T>(never: impl std::borrow::Borrow<Infallible>) -> T {
+pub(super) fn nothing<T>(never: impl std::borrow::Borrow<Infallible>) -> T {
     match *never.borrow() {}
 }
 
@@ -178,6 +178,31 @@ impl DbPool {
     pub async fn close(&self) {
         let () = each!(Pools(&self.0), pool => pool.close().await);
     }
+}
+
+/// A reference is as good as a clone, which is the count of a reference too.
+impl From<&Self> for DbPool {
+    fn from(pool: &Self) -> Self {
+        pool.clone()
+    }
+}
+
+macro_rules! from_reference {
+    ($($feature:literal: $pool:ty;)+) => {$(
+        #[cfg(feature = $feature)]
+        impl From<&$pool> for DbPool {
+            fn from(pool: &$pool) -> Self {
+                Self::from(pool.clone())
+            }
+        }
+    )+};
+}
+
+from_reference! {
+    "mysql": sqlx::MySqlPool;
+    "postgres": sqlx::PgPool;
+    "sqlite": sqlite::Pool;
+    "sqlite": sqlx::SqlitePool;
 }
 
 #[cfg(feature = "sqlite")]

@@ -4,7 +4,7 @@ use sqlx::error::{DatabaseError, ErrorKind};
 
 use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::statement::Statement;
+use crate::statement::{Kind, Statement};
 use crate::table::Table;
 
 /// An error from getting a connection.
@@ -66,7 +66,10 @@ pub(super) fn statement(
             }
         }
         ErrorKind::ForeignKeyViolation => {
-            let constraint = violated(refusal).constraint.unwrap_or_default();
+            let constraint = violated(refusal)
+                .constraint
+                .or_else(|| only_foreign_key(statement))
+                .unwrap_or_default();
             Error::ForeignKeyViolation {
                 table,
                 constraint,
@@ -90,6 +93,15 @@ pub(super) fn statement(
             }
         }
         _ => Error::Database { table, source },
+    }
+}
+
+/// SQLite does not tell which foreign key failed. A row that is written fails its own, and there may be only one.
+fn only_foreign_key(statement: &Statement) -> Option<String> {
+    let writes = matches!(statement.kind(), Kind::Insert | Kind::Update);
+    match statement.table()?.foreign_keys() {
+        [only] if writes => Some(only.name().to_owned()),
+        _ => None,
     }
 }
 

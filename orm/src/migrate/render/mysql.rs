@@ -1,0 +1,68 @@
+//! ALTER TABLE on MySQL: one statement for everything, which happens whole or not at all.
+
+use crate::dialect::Dialect;
+use crate::migrate::delta::Delta;
+
+const MY: Dialect = Dialect::MySql;
+
+pub(super) fn alter(delta: &Delta<'_>) -> Option<String> {
+    let mut changes = Vec::new();
+    for key in &delta.foreign_keys.dropped {
+        changes.push(format!("DROP FOREIGN KEY {}", MY.name(&key.name)));
+    }
+    for check in &delta.checks.dropped {
+        changes.push(format!("DROP CONSTRAINT {}", MY.name(&check.name)));
+    }
+    for unique in &delta.uniques.dropped {
+        changes.push(format!("DROP INDEX {}", MY.name(&unique.name)));
+    }
+    for index in &delta.indexes.dropped {
+        // A foreign key needs one, and would have made it by itself.
+        let needed = index.columns.first().is_some_and(|first| {
+            delta.to.foreign_keys.iter().any(|key| key.column == *first)
+                && !delta.to.leads_index(first)
+        });
+        if !needed {
+            changes.push(format!("DROP INDEX {}", MY.name(&index.name)));
+        }
+    }
+    for (old, new) in delta.uniques.renamed.iter().chain(&delta.indexes.renamed) {
+        changes.push(format!(
+            "RENAME INDEX {} TO {}",
+            MY.name(&old.name),
+            MY.name(&new.name)
+        ));
+    }
+    for column in &delta.dropped_columns {
+        changes.push(format!("DROP COLUMN {}", MY.name(&column.name)));
+    }
+    for (_, new) in &delta.changed_columns {
+        changes.push(format!("MODIFY COLUMN {}", MY.definition(new)));
+    }
+    for column in &delta.added_columns {
+        changes.push(format!("ADD COLUMN {}", MY.definition(column)));
+    }
+    for unique in &delta.uniques.added {
+        changes.push(format!("ADD {}", MY.unique(unique)));
+    }
+    for index in &delta.indexes.added {
+        changes.push(format!(
+            "ADD INDEX {} ({})",
+            MY.name(&index.name),
+            MY.names(&index.columns)
+        ));
+    }
+    for check in &delta.checks.added {
+        changes.extend(MY.check(check).map(|check| format!("ADD {check}")));
+    }
+    for key in &delta.foreign_keys.added {
+        changes.push(format!("ADD {}", MY.foreign_key(key)));
+    }
+    (!changes.is_empty()).then(|| {
+        format!(
+            "ALTER TABLE {}\n    {}",
+            MY.name(&delta.to.name),
+            changes.join(",\n    ")
+        )
+    })
+}
