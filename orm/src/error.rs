@@ -145,6 +145,15 @@ pub enum Error {
         /// The line that asked for it.
         location: &'static Location<'static>,
     },
+    /// Text that is no [name of a tenant](crate::TenantName).
+    #[error("no name of a tenant: it has 1 to 63 of a-z, 0-9, - and _, a letter or digit first")]
+    TenantName,
+    /// As many [pools of tenants](crate::Tenants) are open as may be, and all of them are in use.
+    #[error("the pools of {max_open} tenants are in use, and no more may be open")]
+    TenantsBusy {
+        /// How many may be open.
+        max_open: usize,
+    },
     /// Another row has this value already.
     #[error("table {table:?} has a row with the same {}", columns.join(", "))]
     UniqueViolation {

@@ -73,7 +73,7 @@ pub use crate::codec::{Decode, Params, Sink, Source};
 pub use crate::constraint::{Check, ForeignKey, Index, OnDelete, References};
 pub use crate::cover::{AliasOf, TableRef};
 pub use crate::dialect::Dialect;
-pub use crate::driver::{Connection, DbPool, DbTx, Driver, Tx};
+pub use crate::driver::{Connection, DbConnection, DbPool, DbTx, Driver, Pooled, Tx};
 pub use crate::error::{Error, Result, Unfit};
 pub use crate::executor::{Collect, Done, Executor, Finish};
 pub use crate::expr::{
@@ -94,7 +94,10 @@ pub use crate::stream::Rows;
 pub use crate::table::{ColumnDef, DefaultValue, SqlType, Table, Unique};
 pub use crate::transaction::{begin, transaction, try_transaction};
 pub use crate::value::IntoValue;
-pub use crate::wrap::{Counted, Pinned, Routed, Router, Traced, Using};
+pub use crate::wrap::{
+    Counted, Pinned, Routed, Router, TenantLimits, TenantName, TenantPool, Tenants, Traced,
+    UnitOfWork, Using,
+};
 
 pub use packetboat_orm_derive::{Field, Model, include_migrations};
 

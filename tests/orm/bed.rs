@@ -1,9 +1,10 @@
 //! What a test stands on: a fresh database and a pool over it.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use packetboat_orm::test::Database;
-use packetboat_orm::{DbPool, Dialect, Executor, Finish, sqlite};
+use packetboat_orm::{DbPool, Dialect, Error, Executor, Finish, Pooled, Result, sqlite};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
@@ -18,11 +19,20 @@ pub(crate) trait Bed: Clone + Send + Sync + 'static {
     /// closure that takes one run in a task.
     type Tx: Executor<Tx = Self::Tx> + Finish + 'static;
 
+    /// The pool.
+    type Pool: Pooled + Executor<Tx = Self::Tx> + 'static;
+
     /// Creates the database and connects to it; `None` where its server is not there.
     async fn make() -> Option<Self>;
 
     /// The pool, as one passes it: `&pool`.
     fn db(&self) -> impl Executor<Tx = Self::Tx> + Copy;
+
+    /// The pool by value, for a wrapper.
+    fn pool(&self) -> Self::Pool;
+
+    /// Another pool of the same kind.
+    fn connect(url: String) -> impl Future<Output = Result<Self::Pool>> + Send + 'static;
 
     /// Another pool over the same database, of one connection, which shows what another process would see.
     async fn other(&self) -> DbPool {
@@ -31,6 +41,10 @@ pub(crate) trait Bed: Clone + Send + Sync + 'static {
 
     /// The database's URL.
     fn url(&self) -> &str;
+}
+
+fn opening(source: sqlx::Error) -> Error {
+    Error::Connection { source }
 }
 
 macro_rules! beds {
@@ -44,17 +58,31 @@ macro_rules! beds {
         }
 
         impl Bed for $bed {
-            type Tx = <&'static $pool as Executor>::Tx;
+            type Tx = <$pool as Executor>::Tx;
+            type Pool = $pool;
 
             async fn make() -> Option<Self> {
                 let database = Arc::new(Database::fresh(Dialect::$server).await?);
-                let connect = $connect;
-                let pool = connect(database.url().to_owned()).await.expect("a pool over a fresh database");
+                let pool = Self::connect(database.url().to_owned())
+                    .await
+                    .expect("a pool over a fresh database");
                 Some(Self { pool, database })
             }
 
             fn db(&self) -> impl Executor<Tx = Self::Tx> + Copy {
                 &self.pool
+            }
+
+            fn pool(&self) -> $pool {
+                self.pool.clone()
+            }
+
+            #[allow(clippy::manual_async_fn, reason = "as the trait has it")]
+            fn connect(url: String) -> impl Future<Output = Result<$pool>> + Send + 'static {
+                async move {
+                    let connect = $connect;
+                    connect(url).await
+                }
             }
 
             fn url(&self) -> &str {
@@ -67,15 +95,15 @@ macro_rules! beds {
 beds! {
     /// sqlx's pool over SQLite.
     Sqlite(SqlitePool): Sqlite, async |url: String| {
-        SqlitePoolOptions::new().max_connections(CONNECTIONS).connect(&url).await
+        SqlitePoolOptions::new().max_connections(CONNECTIONS).connect(&url).await.map_err(opening)
     };
     /// sqlx's pool over PostgreSQL.
     Postgres(PgPool): Postgres, async |url: String| {
-        PgPoolOptions::new().max_connections(CONNECTIONS).connect(&url).await
+        PgPoolOptions::new().max_connections(CONNECTIONS).connect(&url).await.map_err(opening)
     };
     /// sqlx's pool over MariaDB.
     MySql(MySqlPool): MySql, async |url: String| {
-        MySqlPoolOptions::new().max_connections(CONNECTIONS).connect(&url).await
+        MySqlPoolOptions::new().max_connections(CONNECTIONS).connect(&url).await.map_err(opening)
     };
     /// A SQLite file with one writer and several readers.
     SqliteFile(sqlite::Pool): Sqlite, async |url: String| {

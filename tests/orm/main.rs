@@ -8,6 +8,7 @@ mod bed;
 mod models;
 
 mod cancel;
+mod counted;
 mod errors;
 mod fields;
 mod injection;
@@ -17,8 +18,13 @@ mod query;
 mod race;
 mod relations;
 mod retry;
+mod router;
 mod schema;
+mod stack;
+mod tenants;
+mod traced;
 mod transactions;
+mod unit_of_work;
 mod wrappers;
 mod write;
 

@@ -8,9 +8,11 @@ mod postgres;
 mod sqlite;
 
 mod connection;
+mod db_connection;
 mod lease;
 mod migrate;
 mod pool;
+mod pooled;
 mod refusal;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod run;
@@ -22,7 +24,10 @@ pub(crate) use self::refusal::connection as connection_error;
 pub(crate) use self::migrate::{Act, Failure};
 
 pub use self::connection::Connection;
+pub use self::db_connection::DbConnection;
 pub use self::pool::{DbPool, DbTx};
+pub(crate) use self::pooled::Access;
+pub use self::pooled::Pooled;
 pub use self::tx::Tx;
 
 use std::future::Future;

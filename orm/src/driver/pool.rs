@@ -53,7 +53,7 @@ pub(super) enum Pools {
 pub struct DbTx(Txs);
 
 #[derive(Debug)]
-enum Txs {
+pub(super) enum Txs {
     #[cfg(feature = "mysql")]
     MySql(Tx<sqlx::MySql>),
     #[cfg(feature = "postgres")]
@@ -97,6 +97,8 @@ macro_rules! each {
         }
     };
 }
+
+pub(super) use each;
 
 impl DbPool {
     /// Opens the pool of `sqlite:PATH`, `postgres://..`, `postgresql://..`, `mysql://..` or `mariadb://..`.
@@ -172,6 +174,11 @@ impl DbPool {
             #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
             Pools::None(never) => nothing(never),
         }
+    }
+
+    /// The pool itself.
+    pub(super) const fn pools(&self) -> &Pools {
+        &self.0
     }
 
     /// Closes every connection, once each has come back.
@@ -256,6 +263,12 @@ impl Executor for DbPool {
 }
 
 impl Shared for DbPool {}
+
+impl From<Txs> for DbTx {
+    fn from(tx: Txs) -> Self {
+        Self(tx)
+    }
+}
 
 impl Executor for DbTx {
     type Tx = Self;

@@ -1,6 +1,7 @@
 //! Several databases behind one executor: a writer, its readers, and others by name.
 
 mod database;
+mod held;
 mod pinned;
 mod routed;
 

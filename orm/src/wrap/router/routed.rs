@@ -12,14 +12,14 @@ use crate::shared::Shared;
 use crate::statement::Statement;
 use crate::wrap::keep::lend;
 use crate::wrap::router::pinned::Pinned;
-use crate::wrap::router::{Inner, WRITER};
+use crate::wrap::router::{Inner, Rules, WRITER};
 
 /// The databases of a [`Router`](crate::Router) in one scope; clones are the same scope.
 ///
 /// [`Using`](crate::Using) chooses a database by hand.
 pub struct Routed<E> {
-    router: Arc<Inner<E>>,
-    scope: Arc<Scope>,
+    pub(super) router: Arc<Inner<E>>,
+    pub(super) scope: Arc<Scope>,
     choice: Choice,
 }
 
@@ -74,6 +74,20 @@ impl<E> Routed<E> {
             choice,
             ..self.clone()
         }
+    }
+
+    /// The database of a transaction, or of a connection, and the rules that hold on it.
+    pub(super) fn pin(&self) -> Result<(usize, Option<Arc<Rules>>)> {
+        match &self.choice {
+            Choice::Named(index) => Ok((*index, None)),
+            Choice::Rules => Ok((WRITER, Some(Arc::clone(&self.router.rules)))),
+            Choice::Unknown(name) => Err(unknown(name)),
+        }
+    }
+
+    /// Whether it may read what was so a while ago, from a reader.
+    pub(super) fn may_read_late(&self) -> bool {
+        matches!(self.choice, Choice::Rules) && !self.scope.has_written(WRITER)
     }
 
     fn route(&self, statement: &Statement) -> Result<Route> {
@@ -147,16 +161,9 @@ impl<E: Shared> Executor for Routed<E> {
     }
 
     async fn enter(&mut self) -> Result<Self::Tx> {
-        let (index, rules) = match &self.choice {
-            Choice::Named(index) => (*index, None),
-            Choice::Rules => (WRITER, Some(Arc::clone(&self.router.rules))),
-            Choice::Unknown(name) => return Err(unknown(name)),
-        };
-        let tx = self.router.databases[index]
-            .executor
-            .clone()
-            .enter()
-            .await?;
+        let (index, rules) = self.pin()?;
+        let mut database = self.router.databases[index].executor.clone();
+        let tx = database.enter().await?;
         self.scope.write(index);
         Ok(Pinned::new(tx, index, rules))
     }
