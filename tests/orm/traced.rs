@@ -79,13 +79,11 @@ const SECRET: &str = "tell-nobody-4711";
 async fn each_statement_is_told(bed: impl Bed) {
     authors(bed.db(), &["ann", "bob"]).await;
     let db = Traced::new(bed.pool()).slow(Duration::from_secs(60));
+    let others = Author::select().filter(author::name.ne(SECRET));
     let line = line!() + 2;
     let log = logged(async {
-        Author::select()
-            .filter(author::name.ne(SECRET))
-            .all(&db)
-            .await
-            .expect("both");
+        let both = others.all(&db).await;
+        assert_eq!(both.expect("both").len(), 2);
         Author::select()
             .filter(author::name.ne(SECRET))
             .update([author::born.set(1970)], &db)

@@ -1,6 +1,6 @@
 //! One connection for several statements: it is one, and it goes back clean.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::task::{Context, Waker};
 
@@ -50,11 +50,9 @@ async fn it_is_one_connection_with_its_transactions(bed: impl Bed) {
     assert_eq!(task.await.expect("no panic").expect("a unit of work"), 1);
 }
 
-/// Polls a future once, so that its statement is on its way, and drops it. Says whether it had not ended yet.
-fn is_cancelled(future: impl Future) -> bool {
-    pin!(future)
-        .poll(&mut Context::from_waker(Waker::noop()))
-        .is_pending()
+/// Polls a future once, so that its statement is on its way, and drops it.
+fn poll_once(future: impl Future) {
+    let _ = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
 }
 
 async fn a_cancelled_statement_leaves_nothing_behind(bed: impl Bed) {
@@ -63,10 +61,12 @@ async fn a_cancelled_statement_leaves_nothing_behind(bed: impl Bed) {
     for _ in 0..20 {
         let mut db = UnitOfWork::new(&pool);
         assert_eq!(names(&mut db).await, ["ann"]);
-        is_cancelled(names(&mut db));
-        is_cancelled(transaction(&mut db, async |tx| {
+        poll_once(names(&mut db));
+        poll_once(transaction(&mut db, async |tx| {
             Author::new("bob").insert(&mut *tx).await?;
-            Author::new("cid").insert(tx).await
+            Author::new("cid").insert(tx).await?;
+            // A database may answer all of it at once.
+            pending::<Result<()>>().await
         }));
         // Either it works, or it says that its connection is lost; and then a new one can be taken.
         match Author::select().count(&mut db).await {

@@ -65,3 +65,47 @@ impl FromStr for TenantName {
         Self::new(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Component, Path};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever passes stays in its folder, and in its part of a URL.
+        #[test]
+        fn a_name_is_one_part_of_a_path(name in any::<String>().prop_union("[a-z0-9_./-]{0,70}".boxed())) {
+            let Ok(tenant) = TenantName::new(&name) else {
+                return Ok(());
+            };
+            prop_assert_eq!(tenant.as_str(), &name);
+            let parts: Vec<_> = Path::new(tenant.as_str()).components().collect();
+            prop_assert_eq!(parts, [Component::Normal(name.as_ref())]);
+            prop_assert!(!name.contains(['?', '#', '%', ':', '@', '\0', '.', ' ']));
+            prop_assert_eq!(name.to_lowercase(), name);
+        }
+    }
+
+    #[test]
+    fn names_have_a_length_and_a_beginning() {
+        for good in ["a", "0", "acme", "a-b_c", &"x".repeat(63)] {
+            assert_eq!(good.parse::<TenantName>().expect("good").to_string(), good);
+        }
+        for bad in [
+            "",
+            "-a",
+            "_a",
+            "A",
+            "é",
+            "a b",
+            "..",
+            "a.b",
+            &"x".repeat(64),
+        ] {
+            assert!(TenantName::new(bad).is_err(), "{bad}");
+        }
+    }
+}
