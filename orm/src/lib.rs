@@ -12,6 +12,11 @@
 //! | compare columns | [`Column`] |
 //! | load what belongs together | [`Relation`], [`With`] |
 //! | do all or nothing | [`transaction`], [`try_transaction`], [`begin`] |
+//! | do it again where two met | [`retry`], [`Retry`] |
+//! | log, count and watch statements | [`Traced`], [`Counted`], [`assert_queries!`] |
+//! | use replicas, and databases by name | [`Router`], [`Using`] |
+//! | give each tenant a database | [`Tenants`] |
+//! | keep one connection for a while | [`UnitOfWork`], [`Connection`] |
 //! | write a function, or a wrapper, for any database | [`Executor`] |
 //! | open a database | [`DbPool`], `sqlite` |
 //! | see whether a database has the models' tables, and change it | [`schema`], [`migrate`] |

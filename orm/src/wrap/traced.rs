@@ -116,11 +116,9 @@ impl<E: Executor> Executor for Traced<E> {
         let outcome = self.inner.run(statement, params, CountRows::new(out)).await;
         let is_read = statement.kind().is_read();
         let (counted, done) = watch.end(outcome, |(counted, done)| {
-            Some(if is_read {
-                counted.rows
-            } else {
-                done.rows_affected
-            })
+            // A write may hand out rows too, and SQLite says of a read what the last write did.
+            let written = if is_read { 0 } else { done.rows_affected };
+            Some(counted.rows.max(written))
         })?;
         Ok((counted.out, done))
     }
