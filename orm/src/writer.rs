@@ -69,6 +69,10 @@ impl Writer {
         let _ = write!(self.text, "{number}");
     }
 
+    pub(crate) fn integer(&mut self, number: i64) {
+        let _ = write!(self.text, "{number}");
+    }
+
     pub(crate) fn float(&mut self, number: f64) {
         // `{:?}` always has a point or an exponent.
         let _ = write!(self.text, "{number:?}");
