@@ -88,7 +88,7 @@ impl Folders {
 
 async fn download(reply: Value, bytes: &[u8], to: &Path) -> Result<Downloaded, Failure> {
     let server = hostile_server(vec![(reply, bytes.to_vec())]).await;
-    let mut remote = Remote::connect(&server.to_string()).await?;
+    let mut remote = Remote::connect(&format!("classic://{server}")).await?;
     transfer::download(&mut remote, 1, to, SHOW).await
 }
 

@@ -1,4 +1,4 @@
-//! The program itself, by pipe: both menus from end to end, commands, exit codes.
+//! The program itself, by pipe: both menus from end to end, commands, exit codes; on both wires.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -16,14 +16,44 @@ use tempfile::TempDir;
 
 const CLIP: &[u8] = include_bytes!("../clips/test-card.mp4");
 
+/// Each story as a test of its own on each wire.
+macro_rules! on_both_wires {
+    ($($story:ident,)*) => {
+        mod native {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $story() {
+                    super::$story(super::Stage::new("native").await).await;
+                }
+            )*
+        }
+        mod classic {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $story() {
+                    super::$story(super::Stage::new("classic").await).await;
+                }
+            )*
+        }
+    };
+}
+
+on_both_wires! {
+    both_menus_go_through_every_number,
+    commands_keep_a_session_and_tell_scripts_by_code,
+    an_answer_that_nobody_reads_is_no_crash,
+    a_password_is_what_was_typed_and_not_nothing,
+}
+
 /// A server in this process, and a folder for the user.
 struct Stage {
+    wire: &'static str,
     server: RunningServer,
     folder: TempDir,
 }
 
 impl Stage {
-    async fn new() -> Self {
+    async fn new(wire: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = ServerConfig::default();
         config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -33,7 +63,11 @@ impl Stage {
         let server = server::serve(config).await.unwrap();
         fs::create_dir(folder.path().join("films")).unwrap();
         fs::write(folder.path().join("films/card.mp4"), CLIP).unwrap();
-        Self { server, folder }
+        Self {
+            wire,
+            server,
+            folder,
+        }
     }
 
     /// Runs the program with these arguments, and these lines on its standard input.
@@ -42,7 +76,7 @@ impl Stage {
         command
             .args(["--lang", "en"])
             .args(arguments)
-            .env("MOVIE_SERVER", self.server.local_addr().to_string())
+            .env("MOVIE_SERVER", self.address())
             .env("MOVIE_SESSIONS", self.path("state/sessions.json"))
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())
@@ -72,6 +106,10 @@ impl Stage {
         (output.status.code().unwrap(), json)
     }
 
+    fn address(&self) -> String {
+        format!("{}://{}", self.wire, self.server.local_addr())
+    }
+
     fn path(&self, path: &str) -> std::path::PathBuf {
         self.folder.path().join(path)
     }
@@ -92,9 +130,7 @@ fn assert_order(text: &str, pieces: &[&str]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn both_menus_go_through_every_number() {
-    let stage = Stage::new().await;
+async fn both_menus_go_through_every_number(stage: Stage) {
     let menu = ["menu", "--uploads", "films", "--downloads", "got"];
     let lines = [
         // Admin: nobody is logged in; register, log in, upload free, once more, publish.
@@ -146,9 +182,7 @@ async fn both_menus_go_through_every_number() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn commands_keep_a_session_and_tell_scripts_by_code() {
-    let stage = Stage::new().await;
+async fn commands_keep_a_session_and_tell_scripts_by_code(stage: Stage) {
     let (code, refusal) = stage.json(&["list"], &[]).await;
     assert_eq!((code, &refusal["code"]), (4, &"not_logged_in".into()));
 
@@ -186,17 +220,14 @@ async fn commands_keep_a_session_and_tell_scripts_by_code() {
 }
 
 /// What a person would call a crash: `movie list | head -1`, a full disk.
-#[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_nobody_reads_is_no_crash() {
-    let stage = Stage::new().await;
+async fn an_answer_that_nobody_reads_is_no_crash(stage: Stage) {
     stage.json(&["register", "ann"], &["pw"]).await;
     stage.json(&["login", "ann"], &["pw"]).await;
     let buy_vip = |out: Stdio| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
         command
             .args(["--lang", "en", "buy-vip", "--json"])
-            .env("MOVIE_SERVER", stage.server.local_addr().to_string())
+            .env("MOVIE_SERVER", stage.address())
             .env("MOVIE_SESSIONS", stage.path("state/sessions.json"))
             .stdout(out)
             .stderr(Stdio::piped());
@@ -218,9 +249,7 @@ async fn an_answer_that_nobody_reads_is_no_crash() {
     assert!(errors.starts_with("movie: stdout: "), "{errors}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_what_was_typed_and_not_nothing() {
-    let stage = Stage::new().await;
+async fn a_password_is_what_was_typed_and_not_nothing(stage: Stage) {
     let (code, refusal) = stage.json(&["register", "ann"], &[""]).await;
     assert_eq!((code, &refusal["code"]), (1, &"bad_password".into()));
     assert_eq!(stage.json(&["register", "ann"], &[" pw "]).await.0, 0);

@@ -10,7 +10,7 @@ use crate::messages::{MovieType, UserType};
 /// Options of every client command.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The server
+    /// The server; classic://ADDR for one that speaks the classic wire alone
     #[arg(
         long,
         global = true,

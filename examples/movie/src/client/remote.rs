@@ -1,8 +1,10 @@
 //! The server as the client sees it: a connection whose failures are the user's.
 
-use packetboat_dispatch::client::{Client, ReplyBody};
-use packetboat_dispatch::{ClientError, Flagged, Message, SessionId};
-use packetboat_framing::Source;
+use std::time::Duration;
+
+use packetboat_dispatch::client::{Client, NativeBody, NativeClient, ReplyBody};
+use packetboat_dispatch::{Body, Chunk, ClientError, Flagged, Message, SessionId};
+use packetboat_framing::{Error, Source};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::tcp::OwnedReadHalf;
@@ -12,20 +14,81 @@ use crate::messages::{Login, LoginReply, Logout, Register, Secret, UserType};
 use crate::refusals::BAD_PASSWORD;
 use crate::sampled;
 
+/// What a server is reached by when its address does not say: the wire of new programs.
+const NATIVE: &str = "native://";
+/// The wire of the servers before this one.
+const CLASSIC: &str = "classic://";
+
 /// A connection to a movie server.
 #[derive(Debug)]
 pub struct Remote {
     server: String,
-    client: Client<Flagged>,
+    client: Wired,
+}
+
+/// The wire that the server's address asks for.
+#[derive(Debug)]
+enum Wired {
+    Classic(Client<Flagged>),
+    Native(NativeClient),
+}
+
+/// The file that follows a reply, on either wire.
+#[derive(Debug)]
+pub enum Download<'a> {
+    /// On the classic wire it is the next thing that comes.
+    Classic(ReplyBody<'a, OwnedReadHalf>),
+    /// On the native one it comes between others.
+    Native(NativeBody),
+}
+
+impl Download<'_> {
+    /// Another limit for the first byte, where the reply says how long it is held back.
+    pub fn set_first_byte(&mut self, limit: Option<Duration>) {
+        match self {
+            Self::Classic(body) => body.set_first_byte(limit),
+            Self::Native(body) => body.set_first_byte(limit),
+        }
+    }
+}
+
+impl Body for Download<'_> {
+    fn remaining(&self) -> u64 {
+        match self {
+            Self::Classic(body) => body.remaining(),
+            Self::Native(body) => body.remaining(),
+        }
+    }
+
+    async fn gather(&mut self) -> Result<bool, Error> {
+        match self {
+            Self::Classic(body) => body.gather().await,
+            Self::Native(body) => body.gather().await,
+        }
+    }
+
+    fn take(&mut self) -> Option<Chunk> {
+        match self {
+            Self::Classic(body) => body.take(),
+            Self::Native(body) => body.take(),
+        }
+    }
 }
 
 impl Remote {
-    /// Connects.
+    /// Connects to `HOST:PORT`, on the native wire, or on the one that stands before it:
+    /// `classic://HOST:PORT`, `native://HOST:PORT`.
     ///
     /// # Errors
     /// [`Failure::Connection`].
     pub async fn connect(server: &str) -> Result<Self, Failure> {
-        let client = Client::connect(server).await;
+        let client = match server.strip_prefix(CLASSIC) {
+            Some(addr) => Client::connect(addr).await.map(Wired::Classic),
+            None => {
+                let addr = server.strip_prefix(NATIVE).unwrap_or(server);
+                NativeClient::connect(addr).await.map(Wired::Native)
+            }
+        };
         let client = client.map_err(|source| failure(server, source))?;
         let server = server.to_owned();
         Ok(Self { server, client })
@@ -82,14 +145,21 @@ impl Remote {
     /// Those of the connection; a refusal.
     pub async fn logout(&mut self) -> Result<(), Failure> {
         self.call(Logout {}).await?;
-        self.client.set_session(None);
+        self.set_session(None);
         Ok(())
     }
 
     /// Goes on with a session that was kept.
     pub fn resume(&mut self, session: &Secret) {
         // What does not parse is no session; the server then says that one has to log in.
-        self.client.set_session(session.0.parse::<SessionId>().ok());
+        self.set_session(session.0.parse::<SessionId>().ok());
+    }
+
+    fn set_session(&mut self, session: Option<SessionId>) {
+        match &mut self.client {
+            Wired::Classic(client) => client.set_session(session),
+            Wired::Native(client) => client.set_session(session),
+        }
     }
 
     /// Sends a message and gives its reply.
@@ -101,7 +171,10 @@ impl Remote {
         M: Message + Serialize,
         M::Reply: DeserializeOwned,
     {
-        let reply = self.client.call(message).await;
+        let reply = match &mut self.client {
+            Wired::Classic(client) => client.call(message).await,
+            Wired::Native(client) => client.call(message).await,
+        };
         reply.map_err(|source| failure(&self.server, source))
     }
 
@@ -119,7 +192,10 @@ impl Remote {
         M: Message + Serialize,
         M::Reply: DeserializeOwned,
     {
-        let reply = self.client.call_with_file(message, file, progress).await;
+        let reply = match &mut self.client {
+            Wired::Classic(client) => client.call_with_file(message, file, progress).await,
+            Wired::Native(client) => client.call_with_file(message, file, progress).await,
+        };
         reply.map_err(|source| failure(&self.server, source))
     }
 
@@ -130,12 +206,21 @@ impl Remote {
     pub async fn call_for_file<M>(
         &mut self,
         message: M,
-    ) -> Result<(M::Reply, ReplyBody<'_, OwnedReadHalf>), Failure>
+    ) -> Result<(M::Reply, Download<'_>), Failure>
     where
         M: Message + Serialize,
         M::Reply: DeserializeOwned,
     {
-        let reply = self.client.call_for_file(message).await;
+        let reply = match &mut self.client {
+            Wired::Classic(client) => {
+                let reply = client.call_for_file(message).await;
+                reply.map(|(reply, body)| (reply, Download::Classic(body)))
+            }
+            Wired::Native(client) => {
+                let reply = client.call_for_file(message).await;
+                reply.map(|(reply, body)| (reply, Download::Native(body)))
+            }
+        };
         reply.map_err(|source| failure(&self.server, source))
     }
 
@@ -146,7 +231,10 @@ impl Remote {
 
     /// Whether the connection can still be used.
     pub fn is_usable(&self) -> bool {
-        self.client.is_usable()
+        match &self.client {
+            Wired::Classic(client) => client.is_usable(),
+            Wired::Native(client) => client.is_usable(),
+        }
     }
 }
 
