@@ -240,6 +240,13 @@ pub trait Collect: Send + 'static {
         ready(ControlFlow::Continue(()))
     }
 
+    /// How it takes its rows, by which a driver may choose how to read them.
+    ///
+    /// A collector around another one passes this on, as it passes on `ready`.
+    fn demand(&self) -> Demand {
+        Demand::Stepwise
+    }
+
     /// Takes a row; [`ControlFlow::Break`] when no more is wanted.
     ///
     /// # Errors
@@ -248,8 +255,22 @@ pub trait Collect: Send + 'static {
     fn row<R: Source>(&mut self, row: &R) -> Result<ControlFlow<()>>;
 }
 
+/// How a collector takes its rows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Demand {
+    /// Every row there is, without a wait between two of them: so they may be read in one go.
+    All,
+    /// Some of the rows, or each when there is room for it.
+    Stepwise,
+}
+
 /// Every row.
 impl<T: Decode> Collect for Vec<T> {
+    fn demand(&self) -> Demand {
+        Demand::All
+    }
+
     fn row<R: Source>(&mut self, row: &R) -> Result<ControlFlow<()>> {
         self.push(T::decode(row, 0)?);
         Ok(ControlFlow::Continue(()))

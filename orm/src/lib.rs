@@ -38,6 +38,7 @@
 
 mod codec;
 mod constraint;
+mod count_rows;
 mod cover;
 mod dialect;
 mod driver;
@@ -80,7 +81,7 @@ pub use crate::cover::{AliasOf, TableRef};
 pub use crate::dialect::Dialect;
 pub use crate::driver::{Connection, DbConnection, DbPool, DbTx, Driver, Pooled, Tx};
 pub use crate::error::{Error, Result, Unfit};
-pub use crate::executor::{Collect, Done, Executor, Finish};
+pub use crate::executor::{Collect, Demand, Done, Executor, Finish};
 pub use crate::expr::{
     Assignment, Column, Expr, Factor, Numeric, Operand, Row, Scalar, Textual, count,
 };

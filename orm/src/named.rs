@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::codec::{Decode, Source, sealed};
 use crate::error::Result;
-use crate::executor::{Collect, First};
+use crate::executor::{Collect, Demand, First};
 use crate::query::{Item, Query};
 use crate::stream::Channel;
 use crate::table::ColumnDef;
@@ -63,6 +63,10 @@ pub(crate) struct Named<C>(pub(crate) C, pub(crate) Option<Names>);
 impl<C: Gather> Collect for Named<C> {
     fn ready(&mut self) -> impl Future<Output = ControlFlow<()>> + Send {
         self.0.ready()
+    }
+
+    fn demand(&self) -> Demand {
+        self.0.demand()
     }
 
     fn row<R: Source>(&mut self, row: &R) -> Result<ControlFlow<()>> {

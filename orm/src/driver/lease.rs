@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::driver::Driver;
+use crate::driver::home::Home;
 use crate::error::Result;
 use crate::executor::{Collect, Done};
 use crate::statement::Statement;
@@ -20,9 +21,7 @@ const ROLLBACK_TIME: Duration = Duration::from_secs(5);
 /// leave the server in a transaction that nobody here knows of. Dropped while armed, the connection is cleaned before
 /// it goes back, or closed.
 pub(super) struct Lease<DB: Driver> {
-    /// `None` only inside of `drop`.
-    connection: Option<PoolConnection<DB>>,
-    armed: bool,
+    home: Home<DB>,
     /// Whether the connection owes an answer; still set when the future of the statement was dropped.
     owes: bool,
     /// Whether this is the attempt to clean up, so that there is no second one.
@@ -32,20 +31,19 @@ pub(super) struct Lease<DB: Driver> {
 impl<DB: Driver> Lease<DB> {
     pub(super) const fn new(connection: PoolConnection<DB>) -> Self {
         Self {
-            connection: Some(connection),
-            armed: false,
+            home: Home::new(connection),
             owes: false,
             rolling_back: false,
         }
     }
 
     pub(super) const fn arm(&mut self) {
-        self.armed = true;
+        self.home.armed = true;
     }
 
     /// The server has said that no transaction is open.
     pub(super) const fn disarm(&mut self) {
-        self.armed = false;
+        self.home.armed = false;
     }
 
     /// Whether the connection can be used no more, since a statement on it was dropped.
@@ -56,23 +54,16 @@ impl<DB: Driver> Lease<DB> {
     pub(super) async fn run<C: Collect>(
         &mut self,
         statement: &Statement,
-        arguments: DB::Arguments,
+        values: DB::Values,
         out: C,
     ) -> Result<(C, Done)> {
-        let connection = self
-            .connection
-            .as_mut()
-            .expect("only drop takes the connection");
-        let outcome = DB::run(connection, &mut self.owes, statement, arguments, out).await;
+        let outcome = DB::run_at_home(&mut self.home, &mut self.owes, statement, values, out).await;
         self.owes = false;
         outcome
     }
 
     pub(super) async fn control(&mut self, statement: Statement) -> Result<()> {
-        let connection = self
-            .connection
-            .as_mut()
-            .expect("only drop takes the connection");
+        let connection = self.home.get().await?;
         self.owes = true;
         let outcome = DB::control(connection, statement).await;
         self.owes = false;
@@ -93,14 +84,11 @@ impl<DB: Driver> Lease<DB> {
 
 impl<DB: Driver> Drop for Lease<DB> {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else {
-            return;
-        };
         if self.is_broken() {
-            connection.close_on_drop();
+            self.home.close();
             return;
         }
-        if !self.armed {
+        if !self.home.armed {
             return;
         }
         if DB::ROLLS_BACK_WHEN_LEFT
@@ -108,15 +96,14 @@ impl<DB: Driver> Drop for Lease<DB> {
             && let Ok(runtime) = Handle::try_current()
         {
             let lease = Self {
-                connection: Some(connection),
-                armed: true,
+                home: self.home.leave(),
                 owes: false,
                 rolling_back: true,
             };
             runtime.spawn(lease.roll_back());
             return;
         }
-        connection.close_on_drop();
+        self.home.close();
     }
 }
 

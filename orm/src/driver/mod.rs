@@ -9,6 +9,7 @@ mod sqlite;
 
 mod connection;
 mod db_connection;
+mod home;
 mod lease;
 mod migrate;
 mod pool;
@@ -36,6 +37,7 @@ use sqlx::{Database, Pool};
 
 use crate::codec::{Params, Sink, Source, sealed};
 use crate::dialect::Dialect;
+use crate::driver::home::Home;
 use crate::driver::lease::Lease;
 use crate::error::Result;
 use crate::executor::{Collect, Done, Executor};
@@ -43,7 +45,11 @@ use crate::shared::Shared;
 use crate::statement::Statement;
 
 /// A database that sqlx has a driver for and that this crate knows. Sealed.
-pub trait Driver: Database<Arguments: Sink, Row: Source> + sealed::Sealed {
+pub trait Driver: Database<Row: Source> + sealed::Sealed {
+    /// What the values of a statement are bound to.
+    #[doc(hidden)]
+    type Values: Sink + Default + Send;
+
     /// Its SQL.
     #[doc(hidden)]
     const DIALECT: Dialect;
@@ -75,9 +81,21 @@ pub trait Driver: Database<Arguments: Sink, Row: Source> + sealed::Sealed {
         connection: &mut Self::Connection,
         owes: &mut bool,
         statement: &Statement,
-        arguments: Self::Arguments,
+        values: Self::Values,
         out: C,
     ) -> impl Future<Output = Result<(C, Done)>> + Send;
+
+    /// The same on a connection of a pool, which may be carried elsewhere meanwhile.
+    #[doc(hidden)]
+    fn run_at_home<C: Collect>(
+        home: &mut Home<Self>,
+        owes: &mut bool,
+        statement: &Statement,
+        values: Self::Values,
+        out: C,
+    ) -> impl Future<Output = Result<(C, Done)>> + Send {
+        async move { Self::run(home.get().await?, owes, statement, values, out).await }
+    }
 
     /// Runs a statement of transaction control.
     #[doc(hidden)]
@@ -109,10 +127,10 @@ pub enum Harm {
 }
 
 /// Binds the values; whatever cannot be stored is refused here, before a connection is even asked for.
-fn bind<DB: Driver>(params: &impl Params) -> Result<DB::Arguments> {
-    let mut arguments = DB::Arguments::default();
-    params.bind(&mut arguments)?;
-    Ok(arguments)
+fn bind<DB: Driver>(params: &impl Params) -> Result<DB::Values> {
+    let mut values = DB::Values::default();
+    params.bind(&mut values)?;
+    Ok(values)
 }
 
 /// Each statement takes a connection of the pool for itself.
@@ -133,9 +151,9 @@ impl<DB: Driver> Executor for Pool<DB> {
         params: impl Params,
         out: C,
     ) -> Result<(C, Done)> {
-        let arguments = bind::<DB>(&params)?;
+        let values = bind::<DB>(&params)?;
         let connection = self.acquire().await.map_err(refusal::connection)?;
-        Lease::new(connection).run(statement, arguments, out).await
+        Lease::new(connection).run(statement, values, out).await
     }
 }
 

@@ -24,6 +24,8 @@ impl sealed::Sealed for MySqlArguments {}
 impl sealed::Sealed for MySqlRow {}
 
 impl Driver for MySql {
+    type Values = MySqlArguments;
+
     const DIALECT: Dialect = Dialect::MySql;
     const BEGIN: &'static str = "BEGIN";
     const BEGIN_READ: &'static str = "START TRANSACTION READ ONLY";

@@ -25,6 +25,8 @@ impl sealed::Sealed for PgArguments {}
 impl sealed::Sealed for PgRow {}
 
 impl Driver for Postgres {
+    type Values = PgArguments;
+
     const DIALECT: Dialect = Dialect::Postgres;
     const BEGIN: &'static str = "BEGIN";
     const BEGIN_READ: &'static str = "BEGIN READ ONLY";

@@ -75,10 +75,10 @@ macro_rules! executors {
                 params: impl crate::codec::Params,
                 out: C,
             ) -> crate::error::Result<(C, crate::executor::Done)> {
-                let arguments = super::bind::<$DB>(&params)?;
+                let values = super::bind::<$DB>(&params)?;
                 let $this = self;
                 let $run = |connection, owes| {
-                    <$DB as super::Driver>::run(connection, owes, statement, arguments, out)
+                    <$DB as super::Driver>::run(connection, owes, statement, values, out)
                 };
                 $body
             }

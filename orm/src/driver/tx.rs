@@ -126,7 +126,7 @@ impl<DB: Driver> Session<DB> {
         params: impl Params,
         out: C,
     ) -> Result<(C, Done)> {
-        let arguments = bind::<DB>(&params)?;
+        let values = bind::<DB>(&params)?;
         self.settle()?;
         self.check_usable()?;
         let in_transaction = self.depth > 0;
@@ -138,7 +138,7 @@ impl<DB: Driver> Session<DB> {
         }
         let lease = self.lease.as_mut().ok_or(Error::NestedOpen)?;
         self.under_way = in_transaction.then_some(statement.kind());
-        let outcome = lease.run(statement, arguments, out).await;
+        let outcome = lease.run(statement, values, out).await;
         self.under_way = None;
         if let (true, Err(error)) = (in_transaction, &outcome) {
             self.note(error);

@@ -106,16 +106,8 @@ fn parts<'a, T>(
     is_renamed: impl Fn(&T, &T) -> bool,
 ) -> Parts<'a, T> {
     let is_in = |one: &T, many: &[&T]| many.iter().any(|other| is_same(other, one));
-    let mut added: Vec<&T> = to
-        .iter()
-        .copied()
-        .filter(|new| !is_in(new, from))
-        .collect();
-    let mut dropped: Vec<&T> = from
-        .iter()
-        .copied()
-        .filter(|old| !is_in(old, to))
-        .collect();
+    let mut added: Vec<&T> = to.iter().copied().filter(|new| !is_in(new, from)).collect();
+    let mut dropped: Vec<&T> = from.iter().copied().filter(|old| !is_in(old, to)).collect();
     let mut renamed = Vec::new();
     dropped.retain(
         |old| match added.iter().position(|new| is_renamed(old, new)) {

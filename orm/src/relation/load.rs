@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use crate::codec::Source;
 use crate::error::{Error, Result};
-use crate::executor::{Collect, Executor};
+use crate::executor::{Collect, Demand, Executor};
 use crate::expr::Node;
 use crate::model::Model;
 use crate::relation::Relation;
@@ -228,6 +228,10 @@ struct Found<C, K: Kind> {
 }
 
 impl<C: Model, K: Kind> Collect for Found<C, K> {
+    fn demand(&self) -> Demand {
+        Demand::All
+    }
+
     fn row<R: Source>(&mut self, row: &R) -> Result<ControlFlow<()>> {
         let mut related = C::decode(row, 0)?;
         let mut parent = match &self.by {

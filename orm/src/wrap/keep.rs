@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::codec::Source;
 use crate::error::Result;
-use crate::executor::Collect;
+use crate::executor::{Collect, Demand};
 
 /// Where a collector comes back to.
 pub(super) struct Kept<C>(Arc<Mutex<Option<C>>>);
@@ -58,6 +58,10 @@ impl<C> Drop for Lent<C> {
 impl<C: Collect> Collect for Lent<C> {
     fn ready(&mut self) -> impl Future<Output = ControlFlow<()>> + Send {
         self.out.as_mut().expect(LENT).ready()
+    }
+
+    fn demand(&self) -> Demand {
+        self.out.as_ref().expect(LENT).demand()
     }
 
     fn row<R: Source>(&mut self, row: &R) -> Result<ControlFlow<()>> {

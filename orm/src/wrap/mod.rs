@@ -4,7 +4,6 @@ mod counted;
 mod keep;
 mod pooled;
 mod router;
-mod rows;
 mod tenants;
 mod traced;
 mod unit_of_work;

@@ -4,12 +4,12 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use crate::codec::Params;
+use crate::count_rows::CountRows;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::executor::{Collect, Done, Executor, Finish};
 use crate::shared::Shared;
 use crate::statement::{Kind, Statement};
-use crate::wrap::rows::CountRows;
 
 /// Tells [`tracing`] of each statement: what, where, how many rows, how long.
 ///

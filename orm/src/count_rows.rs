@@ -5,16 +5,16 @@ use std::ops::ControlFlow;
 
 use crate::codec::Source;
 use crate::error::Result;
-use crate::executor::Collect;
+use crate::executor::{Collect, Demand};
 
 /// Passes every row on, and counts it.
-pub(super) struct CountRows<C> {
-    pub(super) out: C,
-    pub(super) rows: u64,
+pub(crate) struct CountRows<C> {
+    pub(crate) out: C,
+    pub(crate) rows: u64,
 }
 
 impl<C> CountRows<C> {
-    pub(super) const fn new(out: C) -> Self {
+    pub(crate) const fn new(out: C) -> Self {
         Self { out, rows: 0 }
     }
 }
@@ -22,6 +22,10 @@ impl<C> CountRows<C> {
 impl<C: Collect> Collect for CountRows<C> {
     fn ready(&mut self) -> impl Future<Output = ControlFlow<()>> + Send {
         self.out.ready()
+    }
+
+    fn demand(&self) -> Demand {
+        self.out.demand()
     }
 
     fn row<R: Source>(&mut self, row: &R) -> Result<ControlFlow<()>> {

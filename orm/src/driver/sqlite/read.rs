@@ -1,0 +1,183 @@
+//! Large reads past sqlx: the connection goes to a thread that may block, and comes back with the rows collected.
+
+use std::future::Future as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::ControlFlow;
+use std::panic;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use sqlx::Executor as _;
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+use tokio::runtime::Handle as Runtime;
+use tokio::task::spawn_blocking;
+
+use crate::driver::home::Home;
+use crate::driver::sqlite::raw::{Fault, Handle, Interrupt, Query};
+use crate::driver::sqlite::refuse;
+use crate::driver::sqlite::values::Values;
+use crate::error::{Error, Result};
+use crate::executor::Collect;
+use crate::statement::Statement;
+
+/// Up to so many rows, what sqlx takes for each is less than the way to another thread and back.
+const FEW: u64 = 32;
+
+/// How many rows statements gave the last time, by a hash of their SQL. No more than a guess: a statement gives the same
+/// rows whichever way it goes, and two that share a place only guess worse.
+static SEEN: [AtomicU64; 256] = [const { AtomicU64::new(u64::MAX) }; 256];
+
+/// What is known of the number of rows of a statement.
+pub(super) struct Guess(&'static AtomicU64);
+
+impl Guess {
+    pub(super) fn of(statement: &Statement) -> Self {
+        let mut hasher = DefaultHasher::new();
+        statement.sql().hash(&mut hasher);
+        // The remainder fits any integer.
+        Self(&SEEN[(hasher.finish() % 256) as usize])
+    }
+
+    /// Whether they may be many: they were, or it is not known.
+    pub(super) fn is_many(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > FEW
+    }
+
+    pub(super) fn note(&self, rows: u64) {
+        self.0.store(rows, Ordering::Relaxed);
+    }
+}
+
+/// How a read past sqlx went.
+pub(super) enum Outcome<C> {
+    /// Every row was collected: so many.
+    Read(C, u64),
+    /// It is none for here, and nothing was done: the text is not one statement that only reads, or SQLite refuses it.
+    Refused(Values, C),
+}
+
+/// Reads on another thread.
+///
+/// Dropped half way, the read is broken off, and the connection comes home by itself.
+pub(super) async fn read<C: Collect>(
+    home: &mut Home<Sqlite>,
+    statement: &Statement,
+    values: Values,
+    out: C,
+) -> Result<Outcome<C>> {
+    let mut journey = home.send_away().await?;
+    let interrupt = Arc::new(Interrupt::default());
+    let _guard = InterruptOnDrop(Arc::clone(&interrupt));
+    let statement = statement.clone();
+    let job = spawn_blocking(move || {
+        // By reference: it goes home last, whatever happens here, a panic of the collector too.
+        let connection = journey.connection();
+        here(connection, &statement, values, out, &interrupt)
+    });
+    match job.await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => panic::resume_unwind(payload),
+            // The runtime shuts down, and did not begin it.
+            Err(_) => Err(Error::Connection {
+                source: sqlx::Error::WorkerCrashed,
+            }),
+        },
+    }
+}
+
+/// Breaks a read off when the one who waits for it goes away; nothing afterwards.
+struct InterruptOnDrop(Arc<Interrupt>);
+
+impl Drop for InterruptOnDrop {
+    fn drop(&mut self) {
+        self.0.interrupt();
+    }
+}
+
+/// Reads on this thread.
+fn here<C: Collect>(
+    connection: &mut SqliteConnection,
+    statement: &Statement,
+    values: Values,
+    out: C,
+    interrupt: &Arc<Interrupt>,
+) -> Result<Outcome<C>> {
+    let sql = statement.sql().trim();
+    if !statement.is_persistent() {
+        let Some(mut handle) = lock(connection, interrupt)? else {
+            return Ok(Outcome::Read(out, 0));
+        };
+        return match handle.prepare(sql) {
+            Some(query) => collect(query, statement, values, out, interrupt),
+            None => Ok(Outcome::Refused(values, out)),
+        };
+    }
+    // Found in sqlx's own cache of prepared statements, and brought into it by sqlx itself: so there is one cache, with
+    // the size and the rules that the pool's owner gave it.
+    for is_prepared in [false, true] {
+        let Some(mut handle) = lock(connection, interrupt)? else {
+            return Ok(Outcome::Read(out, 0));
+        };
+        if let Some(query) = handle.cached(sql) {
+            return collect(query, statement, values, out, interrupt);
+        }
+        drop(handle);
+        let prepare = connection.prepare(statement.sql_str());
+        if is_prepared || Runtime::current().block_on(prepare).is_err() {
+            break;
+        }
+    }
+    Ok(Outcome::Refused(values, out))
+}
+
+/// Locks sqlx's thread out of the connection; `None` if nobody waits for the read any more.
+fn lock<'c>(
+    connection: &'c mut SqliteConnection,
+    interrupt: &Arc<Interrupt>,
+) -> Result<Option<Handle<'c>>> {
+    let lock = Runtime::current()
+        .block_on(connection.lock_handle())
+        .map_err(|source| Error::Connection { source })?;
+    Ok(Handle::new(lock, Arc::clone(interrupt)))
+}
+
+fn collect<C: Collect>(
+    mut query: Query<'_>,
+    statement: &Statement,
+    values: Values,
+    mut out: C,
+    interrupt: &Interrupt,
+) -> Result<Outcome<C>> {
+    let refused = |fault: Fault| refuse(sqlx::Error::Database(Box::new(fault)), statement);
+    query.bind(values.as_slice()).map_err(refused)?;
+    let mut rows = 0;
+    while !interrupt.has_come() && ready(&mut out).is_continue() {
+        match query.step() {
+            Ok(Some(row)) => {
+                rows += 1;
+                if out.row(&row)?.is_break() {
+                    break;
+                }
+            }
+            Ok(None) => break,
+            // Another connection to a cache that they share: sqlx knows how to wait for it.
+            Err(fault) if rows == 0 && fault.is_shared_cache_lock() => {
+                return Ok(Outcome::Refused(values, out));
+            }
+            Err(fault) => return Err(refused(fault)),
+        }
+    }
+    Ok(Outcome::Read(out, rows))
+}
+
+/// Waits until the collector has room. One that takes every row at once has it.
+fn ready(out: &mut impl Collect) -> ControlFlow<()> {
+    let at_once = pin!(out.ready()).poll(&mut Context::from_waker(Waker::noop()));
+    match at_once {
+        Poll::Ready(flow) => flow,
+        Poll::Pending => Runtime::current().block_on(out.ready()),
+    }
+}
