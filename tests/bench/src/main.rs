@@ -3,6 +3,7 @@
 mod client;
 mod files;
 mod frames;
+mod orm;
 mod process;
 mod server;
 
@@ -23,6 +24,8 @@ enum Command {
     Files(files::Args),
     /// A frame of 64 bytes, encoded and decoded.
     Frames,
+    /// The orm, against hand-written sqlx, SeaORM, Diesel and rusqlite.
+    Orm(orm::Args),
     /// One of the servers that `files` starts.
     #[command(hide = true)]
     Serve {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Files(args) => files::run(&args),
         Command::Frames => frames::run(),
+        Command::Orm(args) => orm::run(args),
         Command::Serve { kind, folder } => server::run(kind, &folder),
     };
     match result {
