@@ -183,6 +183,10 @@ async fn pings_are_answered_and_a_flood_of_them_that_nobody_reads_ends_it() {
     raw.frame(ping, b"").await;
     let pong = raw.next_of(Kind::Ping).await.expect("an answer");
     assert_eq!(pong.header.argument, 77);
+    // More answers than the pipe and the server together hold, and nobody reads one.
+    let ping = ping.to_bytes();
+    raw.bytes(&ping.repeat(20_000)).await;
+    assert_eq!(raw.goodbye().await, Some(Code::FLOOD));
 }
 
 #[tokio::test(start_paused = true)]

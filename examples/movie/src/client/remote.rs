@@ -29,7 +29,7 @@ pub struct Remote {
 /// The wire that the server's address asks for.
 #[derive(Debug)]
 enum Wired {
-    Classic(Client<Flagged>),
+    Classic(Box<Client<Flagged>>),
     Native(NativeClient),
 }
 
@@ -83,7 +83,10 @@ impl Remote {
     /// [`Failure::Connection`].
     pub async fn connect(server: &str) -> Result<Self, Failure> {
         let client = match server.strip_prefix(CLASSIC) {
-            Some(addr) => Client::connect(addr).await.map(Wired::Classic),
+            Some(addr) => {
+                let client = Client::connect(addr).await;
+                client.map(|client| Wired::Classic(Box::new(client)))
+            }
             None => {
                 let addr = server.strip_prefix(NATIVE).unwrap_or(server);
                 NativeClient::connect(addr).await.map(Wired::Native)
