@@ -192,7 +192,8 @@ async fn never_more_are_open_than_may_be() {
         let tenants = tenants.clone();
         tasks.spawn(async move {
             for round in 0..20 {
-                let asked = tenants.get(&name((task * 7 + round * 3) % 9));
+                let tenant = name((task * 7 + round * 3) % 9);
+                let asked = tenants.get(&tenant);
                 // Some give up half way.
                 let got = if (task + round) % 5 == 0 {
                     timeout(Duration::from_micros(300), asked).await.ok()
