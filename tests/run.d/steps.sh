@@ -65,9 +65,13 @@ cargo fmt --manifest-path tests/outside/Cargo.toml --check -- --color never
 COMMANDS
 }
 
+# The benchmarks' peers are other ORMs and servers, whole, and take minutes to build: only a long run looks at them.
 check_clippy() {
-    each <<'COMMANDS'
-cargo clippy --workspace --all-targets --all-features -- -D warnings
+    local bench="--no-default-features"
+    [ "$mode" != long ] || bench="--all-features"
+    each <<COMMANDS
+cargo clippy --workspace --exclude packetboat-bench --all-targets --all-features -- -D warnings
+cargo clippy -p packetboat-bench --all-targets $bench -- -D warnings
 cargo clippy -p packetboat-orm --lib -- -D warnings
 cargo clippy -p packetboat-orm --all-targets --features sqlite -- -D warnings
 cargo clippy -p packetboat-orm --all-targets --features postgres -- -D warnings
@@ -79,7 +83,7 @@ COMMANDS
 
 check_docs() {
     export RUSTDOCFLAGS="-D warnings"
-    each <<<"cargo doc --workspace --no-deps --all-features"
+    each <<<"cargo doc --workspace --exclude packetboat-bench --no-deps --all-features"
 }
 
 check_licences() {
@@ -93,7 +97,7 @@ run_tests() {
     if type -P cargo-nextest >/dev/null; then
         # The quick run leaves out, by name, what needs a server.
         [ "$mode" != quick ] || filter=(-E 'not test(/on_(mysql|postgres)/)')
-        cargo nextest run --config-file tests/nextest.toml --workspace --all-features --no-fail-fast "${filter[@]+"${filter[@]}"}"
+        cargo nextest run --config-file tests/nextest.toml --workspace --exclude packetboat-bench --all-features --no-fail-fast "${filter[@]+"${filter[@]}"}"
         status=$?
         summary=$(grep -E '^ +Summary ' "$log" | tail -n 1)
         count "$(number_before passed "$summary")" \
@@ -103,15 +107,15 @@ run_tests() {
     note "by cargo test, since cargo-nextest is absent"
     [ "$mode" != quick ] || filter=(--skip on_mysql --skip on_postgres)
     # Says which package a test program belongs to, which cargo's own lines do not.
-    cargo test --workspace --all-features --tests --no-run --message-format=json >"$logs/artifacts.json" || return 1
-    cargo test --workspace --all-features --tests --no-fail-fast -- "${filter[@]+"${filter[@]}"}"
+    cargo test --workspace --exclude packetboat-bench --all-features --tests --no-run --message-format=json >"$logs/artifacts.json" || return 1
+    cargo test --workspace --exclude packetboat-bench --all-features --tests --no-fail-fast -- "${filter[@]+"${filter[@]}"}"
     status=$?
     count_results
     return $status
 }
 
 run_doctests() {
-    cargo test --doc --workspace --all-features --no-fail-fast
+    cargo test --doc --workspace --exclude packetboat-bench --all-features --no-fail-fast
     local status=$?
     count_results
     return $status
