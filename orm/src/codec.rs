@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::table::{ColumnDef, SqlType};
+use crate::tenant::TenantId;
 use crate::value::List;
 
 /// Keeps the two traits to the implementations in this crate, so that a primitive can be added to them.
@@ -66,6 +67,12 @@ pub trait Sink: sealed::Sealed {
     /// Many values as one. Not on MySQL, where no statement has a place for it.
     #[doc(hidden)]
     fn list(&mut self, column: &ColumnDef, values: &List) -> Result<()>;
+
+    /// To whom everything belongs that is written here; `None` where no scope says so.
+    #[doc(hidden)]
+    fn tenant(&self) -> Option<&TenantId> {
+        None
+    }
 
     /// The driver's own arguments, for types that PostgreSQL alone has; `None` elsewhere.
     #[cfg(feature = "postgres")]

@@ -93,6 +93,14 @@ pub enum Error {
         /// The driver's error.
         source: sqlx::Error,
     },
+    /// A [hook](crate::Hooks) of the model refused the row. Nothing was kept.
+    ///
+    /// What is wrong stands in the source, in the application's words: change the row and write it again.
+    #[error("a row was refused by its model")]
+    Invalid {
+        /// What is wrong with the row.
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// A row refers to one that is not there, through a relation that gives exactly one.
     ///
     /// Where there is no foreign key in the database, it may have been deleted; or a soft delete or another tenant hides
@@ -112,6 +120,14 @@ pub enum Error {
     /// The outer transaction was used while a nested one is open.
     #[error("a nested transaction is still open")]
     NestedOpen,
+    /// Rows of this table belong to tenants, and the executor says none, or one of another type than the column.
+    ///
+    /// Nothing was sent. Wrap the executor: `Tenant::new(&db, id)`.
+    #[error("table {table:?} is read and written for a tenant only")]
+    NoTenant {
+        /// The model's table.
+        table: &'static str,
+    },
     /// No such row.
     #[error("no such row in table {table:?}")]
     NotFound {
@@ -128,10 +144,23 @@ pub enum Error {
         /// The driver's error.
         source: sqlx::Error,
     },
+    /// A row says that it belongs to another tenant than the executor works for.
+    ///
+    /// Nothing was sent. A row does not change hands: read it, and write it, for the tenant whose it is.
+    #[error("a row for table {table:?} belongs to another tenant")]
+    OtherTenant {
+        /// The model's table.
+        table: &'static str,
+    },
     /// A write or a nested transaction inside this transaction was dropped before it ended, so that nobody knows
     /// what it did; the transaction was rolled back instead of committed.
     #[error("the transaction holds work that was cancelled half way, and was rolled back")]
     Poisoned,
+    /// Raw SQL was to be run for a tenant, to which nobody can hold it.
+    ///
+    /// Nothing was sent. Where the SQL keeps to the tenant by itself, say so: `sql("..").unscoped()`.
+    #[error("raw SQL cannot be held to a tenant")]
+    RawInTenant,
     /// The same statement ran again and again in one scope that [refuses
     /// this](crate::Counted::refuse_repeats): the query of every row of a list. Read all of them with one.
     #[error(
@@ -144,6 +173,14 @@ pub enum Error {
         times: u32,
         /// The line that asked for it.
         location: &'static Location<'static>,
+    },
+    /// The row was changed or deleted since it was read: its version is another. Nothing was written.
+    ///
+    /// Read it again, and decide again.
+    #[error("a row of table {table:?} was changed since it was read")]
+    Stale {
+        /// The model's table.
+        table: &'static str,
     },
     /// Text that is no [name of a tenant](crate::TenantName).
     #[error("no name of a tenant: it has 1 to 63 of a-z, 0-9, - and _, a letter or digit first")]
@@ -183,6 +220,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a [hook](crate::Hooks) returns for a row that must not be written: [`Error::Invalid`].
+    pub fn invalid(what: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Invalid {
+            source: what.into(),
+        }
+    }
+
+    /// Whether this says that the row was changed since it was read: [`Error::Stale`].
+    #[must_use]
+    pub const fn is_stale(&self) -> bool {
+        matches!(self, Self::Stale { .. })
+    }
+
     /// Whether running the whole transaction again may succeed: a deadlock, a serialization failure, a lock that
     /// took too long.
     #[must_use]

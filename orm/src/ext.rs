@@ -7,13 +7,13 @@ use crate::error::Result;
 use crate::executor::{Executor, First};
 use crate::expr::Row;
 use crate::filter::Condition;
-use crate::model::{KeyOf, Model};
+use crate::model::Model;
 use crate::named::Named;
 use crate::schema;
 use crate::select::{On, Select};
 use crate::statement::{Kind, Statement};
 use crate::value::IntoValue;
-use crate::write;
+use crate::write::{self, Act, ColumnSet, KeyOf, Tracked, Upsert, act};
 
 /// Reading and writing, for every [`Model`].
 ///
@@ -56,17 +56,20 @@ pub trait ModelExt: Model {
     }
 
     /// Inserts or updates: with an unset key (0, `""`, nil, `None`) the row is inserted and its key filled in, with a
-    /// key the row that has it is updated, or inserted where there is none.
+    /// key the row that has it is updated, or inserted where there is none. Where the model has a `version`, that says
+    /// which: a row without one was never read, and is inserted.
     ///
     /// On PostgreSQL a key given in an INSERT does not move the sequence that chooses keys; mix the two with care.
     ///
     /// # Errors
     ///
     /// [`Error::UniqueViolation`](crate::Error::UniqueViolation) when another row has a value that must be unique: no
-    /// other row is ever overwritten.
+    /// other row is ever overwritten, and none that is deleted (softly) or another tenant's.
+    /// [`Error::Stale`](crate::Error::Stale) when the row was changed or deleted since it was read.
     #[track_caller]
     fn save<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
-        write::save(self, db, Location::caller())
+        let written = act(self, db, Act::Save, Location::caller());
+        async move { written.await.map(drop) }
     }
 
     /// Inserts, and fills in an unset key (0, `""`, nil, `None`).
@@ -77,12 +80,12 @@ pub trait ModelExt: Model {
     /// there already.
     #[track_caller]
     fn insert<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
-        write::insert(self, db, Location::caller())
+        let written = act(self, db, Act::Insert, Location::caller());
+        async move { written.await.map(drop) }
     }
 
-    /// Inserts many rows, all or none, in as few statements as the database allows; says how many.
-    ///
-    /// Unset keys that the application chooses (texts, UUIDs) are filled in. Those that the database chooses are not.
+    /// Inserts many rows, all or none, in as few statements as the database allows, and fills in unset keys; says how
+    /// many.
     ///
     /// Several statements need a transaction, and so an executor that can [`enter`](Executor::enter) one.
     ///
@@ -97,26 +100,63 @@ pub trait ModelExt: Model {
         write::insert_all(rows, db, Location::caller())
     }
 
+    /// Inserts, or updates the row that has the same values in these columns, which are the key or declared `unique`:
+    /// `ann.upsert(user::name).run(&db)`. See [`Upsert`].
+    fn upsert(&mut self, on: impl ColumnSet<Self>) -> Upsert<'_, Self> {
+        Upsert::new(self, on)
+    }
+
     /// Updates every column of the row with this key.
     ///
     /// By `&mut`, as [`save`](Self::save): what a write fills in belongs into the struct too.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`](crate::Error::NotFound) when the row is gone.
+    /// [`Error::NotFound`](crate::Error::NotFound) when the row is gone; [`Error::Stale`](crate::Error::Stale) when it
+    /// has a `version`, and was changed or deleted since it was read.
     #[track_caller]
     fn update<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
-        write::update(self, db, Location::caller())
+        let written = act(self, db, Act::Update, Location::caller());
+        async move { written.await.map(drop) }
     }
 
-    /// Deletes the row with this key; says whether there was one.
+    /// This row as one that knows what it was, and updates only what changed. See [`Tracked`].
+    fn tracked(self) -> Tracked<Self> {
+        Tracked::new(self)
+    }
+
+    /// Deletes the row with this key; says whether there was one. Where the model has a column `deleted`, the row stays
+    /// and is hidden from then on.
     ///
     /// # Errors
     ///
     /// [`Error::ForeignKeyViolation`](crate::Error::ForeignKeyViolation) when another row refers to it.
+    /// [`Error::Stale`](crate::Error::Stale) when it has a `version`, and was changed or deleted since it was read.
     #[track_caller]
-    fn delete<E: Executor>(&self, db: E) -> impl Future<Output = Result<bool>> + Send {
-        write::delete(self, db, Location::caller())
+    fn delete<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<bool>> + Send {
+        act(self, db, Act::Delete, Location::caller())
+    }
+
+    /// Deletes the row with this key for good, hidden or not; says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](Self::delete).
+    #[track_caller]
+    fn purge<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<bool>> + Send {
+        act(self, db, Act::Purge, Location::caller())
+    }
+
+    /// Takes a soft [`delete`](Self::delete) back; says whether there was one. Writes nothing else of the row, and runs
+    /// no hooks.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](Self::delete). [`Error::Unsupported`](crate::Error::Unsupported) where the model has no column
+    /// `deleted`.
+    #[track_caller]
+    fn restore<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<bool>> + Send {
+        act(self, db, Act::Restore, Location::caller())
     }
 
     /// Creates the table with its key, constraints and indexes, unless there is a table of that name.

@@ -48,6 +48,7 @@ mod expr;
 mod ext;
 mod field;
 mod filter;
+mod hooks;
 pub mod migrate;
 mod model;
 mod named;
@@ -56,6 +57,7 @@ mod query;
 pub mod relation;
 mod render;
 mod retry;
+mod role;
 pub mod schema;
 mod scope;
 mod select;
@@ -66,6 +68,7 @@ pub mod sqlite;
 mod statement;
 mod stream;
 mod table;
+mod tenant;
 #[cfg(feature = "test")]
 pub mod test;
 mod transaction;
@@ -88,6 +91,7 @@ pub use crate::expr::{
 pub use crate::ext::ModelExt;
 pub use crate::field::{Field, Json};
 pub use crate::filter::{Condition, Filter, IntoFilter};
+pub use crate::hooks::Hooks;
 pub use crate::model::{Key, Model};
 pub use crate::order::Order;
 pub use crate::relation::{Relation, With};
@@ -101,9 +105,10 @@ pub use crate::table::{ColumnDef, DefaultValue, SqlType, Table, Unique};
 pub use crate::transaction::{begin, transaction, try_transaction};
 pub use crate::value::IntoValue;
 pub use crate::wrap::{
-    Counted, Pinned, Routed, Router, TenantLimits, TenantName, TenantPool, Tenants, Traced,
+    Counted, Pinned, Routed, Router, Tenant, TenantLimits, TenantName, TenantPool, Tenants, Traced,
     UnitOfWork, Using,
 };
+pub use crate::write::{ColumnSet, Tracked, Upsert};
 
 pub use packetboat_orm_derive::{Field, Model, include_migrations};
 
@@ -123,5 +128,7 @@ pub mod typing {
 /// What the derives name.
 #[doc(hidden)]
 pub mod derived {
+    pub use crate::role::{check_deleted, check_time, check_version};
     pub use crate::table::{Roles, Statements};
+    pub use crate::tenant::TenantId;
 }

@@ -1,7 +1,10 @@
 //! A model: table, columns, key.
 
-use crate::codec::{Decode, Params, Sink, Source};
+use std::future::{Future, ready};
+
+use crate::codec::{Decode, Sink, Source};
 use crate::error::Result;
+use crate::executor::Executor;
 use crate::field::Field;
 use crate::table::Table;
 
@@ -30,31 +33,50 @@ pub trait Model: Decode + Sync {
     /// Whether the key is not chosen yet: 0, `""`, nil, `None`.
     fn is_new(&self) -> bool;
 
-    /// Writes the key.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Encode`](crate::Error::Encode) for a value that cannot be stored.
-    fn put_key<S: Sink>(&self, sink: &mut S) -> Result<()>;
-
-    /// Writes every column but the key, in the order of the fields.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Encode`](crate::Error::Encode) for a value that cannot be stored.
-    fn put<S: Sink>(&self, sink: &mut S) -> Result<()>;
-
     /// Writes the one column in this position of [`TABLE`](Self::TABLE)'s columns; nothing where there is none.
     ///
     /// # Errors
     ///
     /// [`Error::Encode`](crate::Error::Encode) for a value that cannot be stored.
     fn put_column<S: Sink>(&self, at: usize, sink: &mut S) -> Result<()>;
+
+    /// Sets the column in this position, if it is one that statements look after (version, times, tenant).
+    #[doc(hidden)]
+    fn set_column<R: Source>(&mut self, _at: usize, _row: &R, _index: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether there are [`Hooks`](crate::Hooks); the methods below hand on to them.
+    #[doc(hidden)]
+    const HOOKS: bool = false;
+
+    #[doc(hidden)]
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    #[doc(hidden)]
+    fn before_save<E: Executor>(&mut self, _tx: &mut E) -> impl Future<Output = Result<()>> + Send {
+        ready(Ok(()))
+    }
+
+    #[doc(hidden)]
+    fn after_save<E: Executor>(&mut self, _tx: &mut E) -> impl Future<Output = Result<()>> + Send {
+        ready(Ok(()))
+    }
+
+    #[doc(hidden)]
+    fn before_delete<E: Executor>(
+        &mut self,
+        _tx: &mut E,
+    ) -> impl Future<Output = Result<()>> + Send {
+        ready(Ok(()))
+    }
 }
 
-/// The primary key of a model: any [`Field`].
+/// The primary key of a model: any [`Field`], or for a key of several columns a tuple of up to four.
 pub trait Key: Clone + Send + Sync + 'static {
-    /// Whether it is not chosen yet.
+    /// Whether it is not chosen yet. A tuple always is: no database chooses one.
     fn is_unset(&self) -> bool;
 
     /// A new key, where the application chooses it and not the database.
@@ -100,65 +122,35 @@ impl<F: Field + Clone> Key for F {
     }
 }
 
-/// Which of a row's values a statement binds, and in which order.
-#[derive(Clone, Copy)]
-pub(crate) enum Part {
-    /// INSERT without a key.
-    Rest,
-    /// INSERT with the key first.
-    KeyThenRest,
-    /// UPDATE, whose key stands last.
-    RestThenKey,
-}
+macro_rules! tuples {
+    ($($($part:ident $index:tt),+;)+) => {$(
+        impl<$($part: Field + Clone),+> Key for ($($part,)+) {
+            fn is_unset(&self) -> bool {
+                false
+            }
 
-/// The values of rows of a model.
-pub(crate) struct Rows<'a, M>(pub(crate) &'a [M], pub(crate) Part);
+            fn generate() -> Option<Self> {
+                None
+            }
 
-impl<M: Model> Params for Rows<'_, M> {
-    fn bind<S: Sink>(&self, sink: &mut S) -> Result<()> {
-        sink.reserve(self.0.len() * M::TABLE.columns().len());
-        for row in self.0 {
-            match self.1 {
-                Part::Rest => row.put(sink)?,
-                Part::KeyThenRest => {
-                    row.put_key(sink)?;
-                    row.put(sink)?;
-                }
-                Part::RestThenKey => {
-                    row.put(sink)?;
-                    row.put_key(sink)?;
-                }
+            fn from_last_id(_: i64) -> Option<Self> {
+                None
+            }
+
+            fn put<S: Sink>(&self, table: &'static Table, sink: &mut S) -> Result<()> {
+                $(self.$index.put(table.key_column($index), sink)?;)+
+                Ok(())
+            }
+
+            fn get<R: Source>(row: &R, at: usize, table: &'static Table) -> Result<Self> {
+                Ok(($($part::get(row, at + $index, table.key_column($index))?,)+))
             }
         }
-        Ok(())
-    }
+    )+};
 }
 
-/// The key of a row.
-pub(crate) struct OwnKey<'a, M>(pub(crate) &'a M);
-
-impl<M: Model> Params for OwnKey<'_, M> {
-    fn bind<S: Sink>(&self, sink: &mut S) -> Result<()> {
-        self.0.put_key(sink)
-    }
-}
-
-/// The value of a key.
-pub(crate) struct KeyOf<'a, M: Model>(pub(crate) &'a M::Key);
-
-impl<M: Model> Params for KeyOf<'_, M> {
-    fn bind<S: Sink>(&self, sink: &mut S) -> Result<()> {
-        self.0.put(M::TABLE, sink)
-    }
-}
-
-/// A key alone in a row: what RETURNING gives back.
-pub(crate) struct ReturnedKey<M: Model>(pub(crate) M::Key);
-
-impl<M: Model> Decode for ReturnedKey<M> {
-    const WIDTH: usize = 1;
-
-    fn decode<R: Source>(row: &R, at: usize) -> Result<Self> {
-        M::Key::get(row, at, M::TABLE).map(Self)
-    }
+tuples! {
+    A 0, B 1;
+    A 0, B 1, C 2;
+    A 0, B 1, C 2, D 3;
 }

@@ -28,6 +28,7 @@ use crate::writer::{Rendered, Writer};
 pub struct Sql {
     pub(crate) text: &'static str,
     pub(crate) values: Vec<Value>,
+    pub(crate) unscoped: bool,
 }
 
 /// Begins a piece of SQL; see [`Sql`].
@@ -35,6 +36,7 @@ pub const fn sql(text: &'static str) -> Sql {
     Sql {
         text,
         values: Vec::new(),
+        unscoped: false,
     }
 }
 
@@ -43,6 +45,13 @@ impl Sql {
     pub fn bind<T: BindField>(mut self, value: T) -> Self {
         self.values
             .push(Value::of(ColumnDef::UNNAMED, &value.into_field()));
+        self
+    }
+
+    /// Says that this SQL keeps to the tenant by itself, or is about nobody's rows, so that a
+    /// [`Tenant`](crate::Tenant) runs it.
+    pub fn unscoped(mut self) -> Self {
+        self.unscoped = true;
         self
     }
 
@@ -125,8 +134,9 @@ impl Sql {
         at: &'static Location<'static>,
     ) -> Result<(Statement, Vec<Bound>)> {
         let kind = self.kind();
-        let (sql, values) = self.render(dialect)?;
-        Ok((Statement::rendered(kind, None, Arc::from(sql), at), values))
+        let Rendered { sql, values, raw } = self.render(dialect)?;
+        let statement = Statement::rendered(kind, None, Arc::from(sql), at).with_raw(raw);
+        Ok((statement, values))
     }
 
     /// Only what is sure to read counts as reading: a WITH may write, and a SELECT that locks rows (`FOR UPDATE`, `LOCK

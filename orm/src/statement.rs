@@ -48,6 +48,7 @@ pub struct Statement {
     table: Option<&'static Table>,
     location: &'static Location<'static>,
     persistent: bool,
+    raw: bool,
 }
 
 impl Statement {
@@ -56,13 +57,13 @@ impl Statement {
     /// [`sql`](crate::sql) is the form that runs on every database.
     #[track_caller]
     pub fn read(sql: impl SqlSafeStr) -> Self {
-        Self::new(Kind::Select, None, sql.into_sql_str(), Location::caller())
+        Self::new(Kind::Select, None, sql.into_sql_str(), Location::caller()).with_raw(true)
     }
 
     /// Raw SQL that writes, with the placeholders of the database it is for.
     #[track_caller]
     pub fn write(sql: impl SqlSafeStr) -> Self {
-        Self::new(Kind::Write, None, sql.into_sql_str(), Location::caller())
+        Self::new(Kind::Write, None, sql.into_sql_str(), Location::caller()).with_raw(true)
     }
 
     /// One of a model's fixed statements.
@@ -111,6 +112,7 @@ impl Statement {
             table,
             location,
             persistent: true,
+            raw: false,
         }
     }
 
@@ -119,6 +121,25 @@ impl Statement {
     pub(crate) fn unprepared(mut self) -> Self {
         self.persistent = false;
         self
+    }
+
+    /// Says whether raw SQL of the application stands in it.
+    pub(crate) const fn with_raw(mut self, raw: bool) -> Self {
+        self.raw = raw;
+        self
+    }
+
+    /// This statement, allowed for a [`Tenant`](crate::Tenant) too: its raw SQL keeps to the tenant by itself, or is
+    /// about nobody's rows.
+    #[must_use]
+    pub const fn unscoped(self) -> Self {
+        self.with_raw(false)
+    }
+
+    /// Whether raw SQL stands in it that nobody can hold to a tenant: all of it, or a condition.
+    #[must_use]
+    pub const fn is_raw(&self) -> bool {
+        self.raw
     }
 
     /// The SQL.

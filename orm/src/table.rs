@@ -67,6 +67,7 @@ pub struct ColumnDef {
     scale: Option<u32>,
     indexed: bool,
     was: Option<&'static str>,
+    generated: Option<&'static str>,
 }
 
 impl ColumnDef {
@@ -87,6 +88,7 @@ impl ColumnDef {
             scale: None,
             indexed: false,
             was: None,
+            generated: None,
         }
     }
 
@@ -140,6 +142,14 @@ impl ColumnDef {
         self
     }
 
+    /// This column as one that the database fills: with its default or by a trigger, or where there is an expression
+    /// with the value of that.
+    #[must_use]
+    pub const fn with_generated(mut self, expression: &'static str) -> Self {
+        self.generated = Some(expression);
+        self
+    }
+
     /// The table's name.
     #[must_use]
     pub const fn table(&self) -> &'static str {
@@ -180,6 +190,21 @@ impl ColumnDef {
     #[must_use]
     pub const fn default(&self) -> Option<DefaultValue> {
         self.default
+    }
+
+    /// Whether the database fills it, so that no statement writes it, and each write reads it back.
+    #[must_use]
+    pub const fn is_generated(&self) -> bool {
+        self.generated.is_some()
+    }
+
+    /// The expression that the database computes it from.
+    #[must_use]
+    pub const fn computed(&self) -> Option<&'static str> {
+        match self.generated {
+            Some(expression) if !expression.is_empty() => Some(expression),
+            _ => None,
+        }
     }
 
     /// The longest value, in characters (text) or bytes.
@@ -247,16 +272,25 @@ pub struct Statements {
     pub insert: &'static str,
     /// `INSERT` with the key first.
     pub insert_with_key: &'static str,
-    /// `INSERT INTO t (..) VALUES ` without the key.
+    /// `INSERT` of many rows without the key, up to the first row.
     pub insert_rows: &'static str,
-    /// `INSERT INTO t (..) VALUES ` with the key first.
+    /// What follows the last row; with RETURNING.
+    pub insert_rows_end: &'static str,
+    /// `INSERT` of many rows with the key first, up to the first row.
     pub insert_rows_with_key: &'static str,
-    /// `INSERT .. ON CONFLICT (key) DO UPDATE`, the key first; empty where the database has no such thing.
+    /// What follows the last row.
+    pub insert_rows_with_key_end: &'static str,
+    /// `INSERT .. ON CONFLICT (key) DO UPDATE`, the key first; empty where the database has no such thing, or where one
+    /// statement does not say it all.
     pub upsert: &'static str,
     /// `UPDATE t SET .. WHERE key = ?`.
     pub update: &'static str,
-    /// `DELETE FROM t WHERE key = ?`.
+    /// `DELETE FROM t WHERE key = ?`, or the UPDATE that is a soft delete.
     pub delete: &'static str,
+    /// `DELETE FROM t WHERE key = ?`.
+    pub purge: &'static str,
+    /// The UPDATE that takes a soft delete back; empty where there is none.
+    pub restore: &'static str,
 }
 
 /// Which columns, by position, every statement looks after.
@@ -284,6 +318,20 @@ impl Roles {
         updated: None,
         version: None,
     };
+
+    /// Whether no column has one.
+    pub(crate) const fn is_empty(&self) -> bool {
+        matches!(
+            self,
+            Self {
+                created: None,
+                deleted: None,
+                tenant: None,
+                updated: None,
+                version: None,
+            }
+        )
+    }
 }
 
 /// A table of a model, with everything about it that is known at compile time.
@@ -292,6 +340,8 @@ pub struct Table {
     name: &'static str,
     columns: &'static [ColumnDef],
     key: &'static [usize],
+    inserted: &'static [usize],
+    updated: &'static [usize],
     roles: Roles,
     uniques: &'static [Unique],
     indexes: &'static [Index],
@@ -319,6 +369,8 @@ impl Table {
             name,
             columns,
             key,
+            inserted: &[],
+            updated: &[],
             roles: Roles::NONE,
             uniques: &[],
             indexes: &[],
@@ -371,6 +423,19 @@ impl Table {
         self
     }
 
+    /// This table with the positions of the columns that an INSERT writes beside the key, and that an UPDATE sets.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_written(
+        mut self,
+        inserted: &'static [usize],
+        updated: &'static [usize],
+    ) -> Self {
+        self.inserted = inserted;
+        self.updated = updated;
+        self
+    }
+
     /// This table with columns that every statement looks after.
     #[doc(hidden)]
     #[must_use]
@@ -399,7 +464,51 @@ impl Table {
 
     /// The first column of the primary key, which has no other where its type is a field.
     pub(crate) const fn key(&self) -> &'static ColumnDef {
-        &self.columns[self.key[0]]
+        self.key_column(0)
+    }
+
+    /// A column of the primary key.
+    pub(crate) const fn key_column(&self, part: usize) -> &'static ColumnDef {
+        &self.columns[self.key[part]]
+    }
+
+    /// Whether a constraint is that of the primary key.
+    pub(crate) fn is_key_constraint(&self, constraint: &str) -> bool {
+        constraint
+            .strip_prefix(self.name)
+            .is_some_and(|rest| rest == "_pkey")
+    }
+
+    /// The positions of the primary key's columns.
+    pub(crate) const fn key_positions(&self) -> &'static [usize] {
+        self.key
+    }
+
+    /// The positions of the columns that an INSERT writes beside the key.
+    pub(crate) const fn inserted(&self) -> &'static [usize] {
+        self.inserted
+    }
+
+    /// The positions of the columns that an UPDATE sets to what the struct holds.
+    pub(crate) const fn updated_columns(&self) -> &'static [usize] {
+        self.updated
+    }
+
+    /// Which columns have a role.
+    pub(crate) const fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
+    /// Whether a column is filled by the database, so that each write reads the row back.
+    pub(crate) const fn reads_back(&self) -> bool {
+        let mut at = 0;
+        while at < self.columns.len() {
+            if self.columns[at].is_generated() {
+                return true;
+            }
+            at += 1;
+        }
+        false
     }
 
     /// The column that counts the row's changes.

@@ -4,11 +4,12 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::codec::{Params, Sink, sealed};
+use crate::codec::{Params, Sink, Source, sealed};
 use crate::error::{Error, Result, Unfit};
 use crate::field::Field;
 use crate::model::Model;
 use crate::table::{ColumnDef, SqlType};
+use crate::tenant::TenantId;
 use crate::unfit;
 
 /// One primitive, owned.
@@ -29,6 +30,8 @@ pub(crate) enum Value {
     List(List),
     NaiveDateTime(NaiveDateTime),
     Null(SqlType),
+    /// Whatever the scope says in which the statement is run.
+    Tenant,
     Text(String),
     U64(u64),
     /// A value that its own field refused; the error comes when the statement is run.
@@ -55,6 +58,54 @@ impl Value {
         matches!(self, Self::Null(_))
     }
 
+    /// Whether both are stored as the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Date(a), Self::Date(b)) => a == b,
+            (Self::DateTime(a), Self::DateTime(b)) => a == b,
+            // 1.0 and 1.00 are one number.
+            (Self::Decimal(a), Self::Decimal(b)) => a == b,
+            // By bits: a NaN must be refused and not taken for a change each time.
+            (Self::F32(a), Self::F32(b)) => a.to_bits() == b.to_bits(),
+            (Self::F64(a), Self::F64(b)) => a.to_bits() == b.to_bits(),
+            (Self::I16(a), Self::I16(b)) => a == b,
+            (Self::I32(a), Self::I32(b)) => a == b,
+            (Self::I64(a), Self::I64(b)) => a == b,
+            (Self::Json(a), Self::Json(b)) => a == b,
+            (Self::NaiveDateTime(a), Self::NaiveDateTime(b)) => a == b,
+            (Self::Null(_), Self::Null(_)) | (Self::Tenant, Self::Tenant) => true,
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::U64(a), Self::U64(b)) => a == b,
+            (Self::Uuid(a), Self::Uuid(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// The value as one that a scope can be held to, which is nobody's where it is unset; `None` where no tenant is kept
+    /// like that.
+    pub(crate) fn to_tenant(&self) -> Option<TenantId> {
+        let id = match self {
+            Self::I16(id) => TenantId::Int((*id).into()),
+            Self::I32(id) => TenantId::Int((*id).into()),
+            Self::I64(id) => TenantId::Int(*id),
+            Self::U64(id) => TenantId::Int(i64::try_from(*id).ok()?),
+            Self::Text(id) => TenantId::Text(id.as_str().into()),
+            Self::Uuid(id) => TenantId::Uuid(*id),
+            _ => return None,
+        };
+        Some(id)
+    }
+
+    /// An instant, as its column keeps it.
+    pub(crate) const fn time(at: DateTime<Utc>, column: &ColumnDef) -> Self {
+        match column.ty() {
+            SqlType::NaiveDateTime => Self::NaiveDateTime(at.naive_utc()),
+            _ => Self::DateTime(at),
+        }
+    }
+
     fn put<S: Sink>(&self, column: &ColumnDef, sink: &mut S) -> Result<()> {
         match self {
             Self::Bool(value) => sink.bool(column, *value),
@@ -71,6 +122,7 @@ impl Value {
             Self::List(list) => sink.list(column, list),
             Self::NaiveDateTime(value) => sink.naive_datetime(column, *value),
             Self::Null(ty) => sink.null(column, *ty),
+            Self::Tenant => put_tenant(column, sink).map(drop),
             Self::Text(value) => sink.text(column, value),
             Self::U64(value) => sink.u64(column, *value),
             Self::Unfit(reason) => Err(unfit::encode(column, reason.clone())),
@@ -114,6 +166,138 @@ impl List {
     }
 }
 
+impl From<TenantId> for Value {
+    fn from(id: TenantId) -> Self {
+        match id {
+            TenantId::Int(id) => Self::I64(id),
+            TenantId::Text(id) => Self::Text(id.as_ref().to_owned()),
+            TenantId::Uuid(id) => Self::Uuid(id),
+        }
+    }
+}
+
+/// Writes the value that the scope says, and gives it back.
+///
+/// Without a scope, or with a value of another type than the column, nothing is written and nothing is sent: what
+/// belongs to somebody is never read or written for anybody.
+pub(crate) fn put_tenant<S: Sink>(column: &ColumnDef, sink: &mut S) -> Result<TenantId> {
+    let none = || Error::NoTenant {
+        table: column.table(),
+    };
+    let id = sink.tenant().cloned().ok_or_else(none)?;
+    match (&id, column.ty()) {
+        (TenantId::Int(id), SqlType::I16) => {
+            sink.i16(column, i16::try_from(*id).map_err(|_| none())?)
+        }
+        (TenantId::Int(id), SqlType::I32) => {
+            sink.i32(column, i32::try_from(*id).map_err(|_| none())?)
+        }
+        (TenantId::Int(id), SqlType::I64) => sink.i64(column, *id),
+        (TenantId::Text(id), SqlType::Text) => sink.text(column, id),
+        (TenantId::Uuid(id), SqlType::Uuid) => sink.uuid(column, *id),
+        _ => Err(none()),
+    }?;
+    Ok(id)
+}
+
+/// Reads a value back into a field, as from a row of one column.
+impl Source for Value {
+    fn is_null(&self, _: usize, _: &ColumnDef) -> Result<bool> {
+        Ok(self.is_null())
+    }
+
+    fn bool(&self, _: usize, column: &ColumnDef) -> Result<bool> {
+        match self {
+            Self::Bool(value) => Ok(*value),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn i64(&self, _: usize, column: &ColumnDef) -> Result<i64> {
+        match self {
+            Self::I16(value) => Ok((*value).into()),
+            Self::I32(value) => Ok((*value).into()),
+            Self::I64(value) => Ok(*value),
+            Self::U64(value) => i64::try_from(*value).map_err(|error| column.misfit(error)),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn f32(&self, _: usize, column: &ColumnDef) -> Result<f32> {
+        match self {
+            Self::F32(value) => Ok(*value),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn f64(&self, _: usize, column: &ColumnDef) -> Result<f64> {
+        match self {
+            Self::F64(value) => Ok(*value),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn text(&self, _: usize, column: &ColumnDef) -> Result<String> {
+        match self {
+            Self::Text(value) => Ok(value.clone()),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn bytes(&self, _: usize, column: &ColumnDef) -> Result<Vec<u8>> {
+        match self {
+            Self::Bytes(value) => Ok(value.clone()),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn datetime(&self, _: usize, column: &ColumnDef) -> Result<DateTime<Utc>> {
+        match self {
+            Self::DateTime(value) => Ok(*value),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn naive_datetime(&self, _: usize, column: &ColumnDef) -> Result<NaiveDateTime> {
+        match self {
+            Self::NaiveDateTime(value) => Ok(*value),
+            // The time that a statement stamps is UTC wherever it is kept without a zone.
+            Self::DateTime(value) => Ok(value.naive_utc()),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn date(&self, _: usize, column: &ColumnDef) -> Result<NaiveDate> {
+        match self {
+            Self::Date(value) => Ok(*value),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn uuid(&self, _: usize, column: &ColumnDef) -> Result<Uuid> {
+        match self {
+            Self::Uuid(value) => Ok(*value),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn decimal(&self, _: usize, column: &ColumnDef) -> Result<Decimal> {
+        match self {
+            Self::Decimal(value) => Ok(*value),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+
+    fn json(&self, _: usize, column: &ColumnDef) -> Result<String> {
+        match self {
+            Self::Json(value) => Ok(value.clone()),
+            _ => Err(column.misfit(OTHER)),
+        }
+    }
+}
+
+const OTHER: &str = "a value of another type";
+
 /// A value and the column for which it is meant.
 pub(crate) type Bound = (Value, &'static ColumnDef);
 
@@ -139,6 +323,7 @@ impl One {
 }
 
 impl sealed::Sealed for One {}
+impl sealed::Sealed for Value {}
 
 macro_rules! take {
     ($($method:ident($ty:ty) => $make:expr;)+) => {$(

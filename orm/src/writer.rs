@@ -11,7 +11,13 @@ use crate::table::{ColumnDef, SqlType};
 use crate::value::{Bound, Value};
 
 /// SQL ready to run and the values of its placeholders.
-pub(crate) type Rendered = (Cow<'static, str>, Vec<Bound>);
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    pub(crate) sql: Cow<'static, str>,
+    pub(crate) values: Vec<Bound>,
+    /// Whether a raw piece stands in it that does not say that it needs no scope.
+    pub(crate) raw: bool,
+}
 
 /// Writes the SQL of one dialect. Takes nothing but `&'static str`, and binds values.
 pub(crate) struct Writer {
@@ -20,6 +26,8 @@ pub(crate) struct Writer {
     values: Vec<Bound>,
     /// Whether columns are written with their table, because there are several.
     pub(crate) is_qualified: bool,
+    /// Whether a raw piece was written that does not say that it needs no scope.
+    has_raw: bool,
 }
 
 impl Writer {
@@ -29,6 +37,7 @@ impl Writer {
             text: String::with_capacity(capacity),
             values: Vec::new(),
             is_qualified: false,
+            has_raw: false,
         }
     }
 
@@ -50,7 +59,11 @@ impl Writer {
                 what: "more values than one statement can bind; split the list",
             });
         }
-        Ok((Cow::Owned(self.text), self.values))
+        Ok(Rendered {
+            sql: Cow::Owned(self.text),
+            values: self.values,
+            raw: self.has_raw,
+        })
     }
 
     pub(crate) fn push(&mut self, keyword: &'static str) {
@@ -76,6 +89,11 @@ impl Writer {
     pub(crate) fn float(&mut self, number: f64) {
         // `{:?}` always has a point or an exponent.
         let _ = write!(self.text, "{number:?}");
+    }
+
+    pub(crate) fn integer(&mut self, number: i64) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{number}");
     }
 
     pub(crate) fn value(&mut self, value: Value, column: &'static ColumnDef) {
@@ -124,6 +142,7 @@ impl Writer {
 
     /// A piece of raw SQL, its `?` as this dialect's placeholders.
     pub(crate) fn raw(&mut self, sql: &Sql) -> Result<()> {
+        self.has_raw |= !sql.unscoped;
         let mut values = sql.values.iter();
         let mut rest = sql.text;
         while let Some(at) = rest.find(['?', '\'', '"', '`']) {
@@ -180,7 +199,7 @@ mod tests {
     use crate::sql::sql;
 
     fn text(sql: &Sql, dialect: Dialect) -> String {
-        sql.render(dialect).expect("rendering").0.into_owned()
+        sql.render(dialect).expect("rendering").sql.into_owned()
     }
 
     #[test]

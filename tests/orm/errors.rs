@@ -81,7 +81,7 @@ async fn a_unique_violation_names_its_constraint_and_columns(bed: impl Bed) {
 
 async fn a_foreign_key_violation_is_told(bed: impl Bed) {
     let db = bed.db();
-    let ann = authors(db, &["ann"]).await.remove(0);
+    let mut ann = authors(db, &["ann"]).await.remove(0);
     book_table(db).await;
     Book {
         id: 0,

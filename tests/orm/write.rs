@@ -107,7 +107,7 @@ async fn update_of_a_row_that_is_gone_is_an_error(bed: impl Bed) {
 
 async fn delete_says_whether_there_was_a_row(bed: impl Bed) {
     let db = bed.db();
-    let authors = authors(db, &["ann", "bob"]).await;
+    let mut authors = authors(db, &["ann", "bob"]).await;
     assert!(authors[0].delete(db).await.expect("a delete"));
     assert!(!authors[0].delete(db).await.expect("a second delete"));
     assert_eq!(names(db).await, ["bob"]);

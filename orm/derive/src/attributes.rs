@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::meta::ParseNestedMeta;
+use syn::spanned::Spanned as _;
 use syn::{Attribute, Ident, Lit, LitInt, LitStr, Path, Result, Token};
 
 use crate::relation::Relation;
@@ -61,6 +62,7 @@ pub(crate) struct OfStruct {
     pub(crate) was: Option<String>,
     pub(crate) schema: schema::OfStruct,
     pub(crate) relations: Vec<Relation>,
+    pub(crate) hooks: bool,
 }
 
 impl OfStruct {
@@ -73,6 +75,7 @@ impl OfStruct {
             was: None,
             schema: schema::OfStruct::default(),
             relations: Vec::new(),
+            hooks: false,
         };
         parse(attributes, |meta| {
             if let Some(relation) = Relation::parse(meta)? {
@@ -89,12 +92,14 @@ impl OfStruct {
                 this.schema.checks.push(schema::check(meta)?);
             } else if meta.path.is_ident("was") {
                 this.was = Some(name(meta)?);
+            } else if meta.path.is_ident("hooks") {
+                this.hooks = true;
             } else if meta.path.is_ident("crate") {
                 this.krate = krate(meta)?;
             } else {
                 return Err(meta.error(
                     "expected `table`, `columns`, `unique(..)`, `index(..)`, `check`, `was`, `belongs_to(..)`, \
-                     `has_one(..)`, `has_many(..)` or `crate`",
+                     `has_one(..)`, `has_many(..)`, `hooks` or `crate`",
                 ));
             }
             Ok(())
@@ -114,6 +119,52 @@ pub(crate) struct OfField {
     pub(crate) scale: Option<LitInt>,
     pub(crate) was: Option<String>,
     pub(crate) schema: schema::OfField,
+    pub(crate) generated: Option<Generated>,
+    pub(crate) role: Option<Role>,
+}
+
+/// A column that the database fills.
+pub(crate) enum Generated {
+    /// With its DEFAULT, or by a trigger.
+    Filled,
+    /// With the value of an expression, always.
+    Computed(LitStr),
+}
+
+/// What a column is for, where every statement looks after it.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Role {
+    Created,
+    Deleted,
+    Tenant,
+    Updated,
+    Version,
+}
+
+impl Role {
+    /// The role of this name.
+    fn named(meta: &ParseNestedMeta<'_>) -> Option<Self> {
+        let roles = [
+            Self::Created,
+            Self::Deleted,
+            Self::Tenant,
+            Self::Updated,
+            Self::Version,
+        ];
+        roles
+            .into_iter()
+            .find(|role| meta.path.is_ident(role.name()))
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Deleted => "deleted",
+            Self::Tenant => "tenant",
+            Self::Updated => "updated",
+            Self::Version => "version",
+        }
+    }
 }
 
 /// A column's DEFAULT.
@@ -146,14 +197,51 @@ impl OfField {
                 this.schema.check = Some(schema::check(meta)?);
             } else if meta.path.is_ident("was") {
                 this.was = Some(name(meta)?);
+            } else if meta.path.is_ident("generated") {
+                this.generated = Some(if meta.input.peek(Token![=]) {
+                    Generated::Computed(meta.value()?.parse()?)
+                } else {
+                    Generated::Filled
+                });
+            } else if let Some(role) = Role::named(meta) {
+                if this.role.is_some() {
+                    return Err(meta.error("a column has one role"));
+                }
+                this.role = Some(role);
             } else {
-                return Err(
-                    meta.error("expected `key`, `unique`, `column`, `default`, `size` or `scale`")
-                );
+                return Err(meta.error(
+                    "expected `key`, `unique`, `column`, `default`, `size`, `scale`, `index`, `references`, `check`, \
+                     `was`, `generated`, `version`, `created`, `updated`, `deleted` or `tenant`",
+                ));
             }
             Ok(())
         })?;
+        this.check(attributes)?;
         Ok(this)
+    }
+}
+
+impl OfField {
+    /// Refuses what excludes each other.
+    fn check(&self, attributes: &[Attribute]) -> Result<()> {
+        let refuse = |what| match attributes.first() {
+            Some(attribute) => Err(syn::Error::new(attribute.span(), what)),
+            None => Ok(()),
+        };
+        match (&self.role, &self.generated) {
+            (Some(_), Some(_)) => refuse("the database does not fill a column that has a role"),
+            // To whom a row belongs can be a part of its key.
+            (Some(role), None) if self.key && *role != Role::Tenant => {
+                refuse("the key has no other role")
+            }
+            (None, Some(_)) if self.key => {
+                refuse("the key needs no `generated`: an unset one is filled in anyway")
+            }
+            (None, Some(Generated::Computed(_))) if self.default.is_some() => {
+                refuse("a computed column has no default")
+            }
+            _ => Ok(()),
+        }
     }
 }
 

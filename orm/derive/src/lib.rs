@@ -16,7 +16,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// Makes a struct with named fields a row of a table, and an enum of its columns beside it: `user::name` for
 /// `struct User { name: String, .. }`.
 ///
-/// The primary key is the field `id`, or the one marked `#[model(key)]`.
+/// The primary key is the field `id`, or what is marked `#[model(key)]`: one field, or up to four, whose tuple is the key.
 ///
 /// On the struct:
 ///
@@ -32,6 +32,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///   in a column named after this struct, as `user_id`.
 /// - `#[model(has_many(groups: Group, through = Membership))]`: rows of a third model hold both keys, as `user_id` and
 ///   `group_id`.
+/// - `#[model(hooks)]`: the model implements `Hooks`, which run around each write of it.
 /// - `#[model(crate = path)]`: where this crate is, if not at `::packetboat_orm`.
 ///
 /// Relations stand beside the columns: `user::posts`, `post::author`. Where the foreign key has another name than by
@@ -41,7 +42,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// On a field:
 ///
-/// - `#[model(key)]` (or `pk`): the primary key.
+/// - `#[model(key)]` (or `pk`): the primary key, or a part of it.
 /// - `#[model(column = "type")]`: the column's name; by default the field's.
 /// - `#[model(unique)]`: differs between any two rows.
 /// - `#[model(default = 0)]`: the column's DEFAULT, a literal, or `now`, for rows that others insert without it.
@@ -53,6 +54,19 @@ use syn::{DeriveInput, parse_macro_input};
 ///   refers to, `set_null` forgets it, `restrict` (the default) refuses the delete.
 /// - `#[model(check = "price >= 0")]`: a condition in SQL; as at the struct.
 /// - `#[model(was = "title")]`: the column's former name, for the next migration.
+/// - `#[model(generated)]`: filled by the database, with its DEFAULT or by a trigger: never written, and read back after
+///   each write. `generated = "price * pieces"` computes it from this expression in SQL.
+///
+/// Columns that every statement looks after, at most one of each:
+///
+/// - `#[model(version)]`: an integer that counts the row's changes. A row that was changed since it was read is not
+///   written: `Error::Stale`.
+/// - `#[model(created)]`, `#[model(updated)]`: a `DateTime<Utc>`, or an `Option` of it: the time of the insert, and of the
+///   last write. Set by the application's clock, to the microsecond, in the row and in the struct.
+/// - `#[model(deleted)]`: an `Option<DateTime<Utc>>`. A delete sets it, and hides the row from every statement that does not
+///   ask for it.
+/// - `#[model(tenant)]`: an integer, a text or a UUID: whose the row is. Such a table is read and written through
+///   `Tenant` alone. May be a part of the key.
 #[proc_macro_derive(Model, attributes(model))]
 pub fn derive_model(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

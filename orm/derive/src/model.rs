@@ -6,9 +6,9 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Lit, Result, Type};
 
-use crate::attributes::{Default, OfField, OfStruct, snake_case};
+use crate::attributes::{Default, Generated, OfField, OfStruct, Role, snake_case};
 use crate::relation;
-use crate::render::{Dialect, Names, statements};
+use crate::render::{Dialect, Name, Names, statements};
 use crate::schema::{self, Promises};
 
 /// One field, which is one column.
@@ -34,12 +34,13 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         .clone()
         .unwrap_or_else(|| snake_case(&input.ident.unraw().to_string()));
     let uniques = uniques(&attributes, &columns, &table)?;
+    check_roles(&columns)?;
     let promises = promises(&attributes, &columns, &table)?;
     let implementation = implementation(
         input,
         &attributes,
         &columns,
-        key,
+        &key,
         &table,
         &uniques,
         &promises,
@@ -85,27 +86,38 @@ fn columns(input: &DeriveInput) -> Result<Vec<Column<'_>>> {
     Ok(columns)
 }
 
-/// The position of the primary key.
-fn key(input: &DeriveInput, columns: &[Column<'_>]) -> Result<usize> {
+/// The positions of the primary key.
+fn key(input: &DeriveInput, columns: &[Column<'_>]) -> Result<Vec<usize>> {
     let marked: Vec<usize> = (0..columns.len())
         .filter(|&at| columns[at].attributes.key)
         .collect();
-    match marked.as_slice() {
-        [] => columns
-            .iter()
-            .position(|column| column.ident == "id")
-            .ok_or_else(|| {
-                Error::new(
-                    input.ident.span(),
-                    "no primary key: name a field `id`, or mark one `#[model(key)]`",
-                )
-            }),
-        [only] => Ok(*only),
-        [_, second, ..] => Err(Error::new(
-            columns[*second].ident.span(),
-            "a model has one primary key",
-        )),
+    if !marked.is_empty() {
+        return Ok(marked);
     }
+    let id = columns.iter().position(|column| column.ident == "id");
+    id.map(|at| vec![at]).ok_or_else(|| {
+        Error::new(
+            input.ident.span(),
+            "no primary key: name a field `id`, or mark one or more `#[model(key)]`",
+        )
+    })
+}
+
+/// A role has one column.
+fn check_roles(columns: &[Column<'_>]) -> Result<()> {
+    for (at, column) in columns.iter().enumerate() {
+        let Some(role) = column.attributes.role else {
+            continue;
+        };
+        let mut before = columns[..at].iter();
+        if before.any(|other| other.attributes.role == Some(role)) {
+            return Err(Error::new(
+                column.ident.span(),
+                format!("another field is `{}` already", role.name()),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The unique constraints: a name and the columns' names.
@@ -158,7 +170,7 @@ fn implementation(
     input: &DeriveInput,
     attributes: &OfStruct,
     columns: &[Column<'_>],
-    key: usize,
+    key: &[usize],
     table: &str,
     uniques: &[(String, Vec<String>)],
     promises: &Promises,
@@ -166,13 +178,11 @@ fn implementation(
     let krate = &attributes.krate;
     let ident = &input.ident;
     let width = columns.len();
-    let (key_ident, key_ty) = (columns[key].ident, columns[key].ty);
-
     let defs = columns.iter().enumerate().map(|(at, column)| {
         let in_unique = uniques
             .iter()
             .any(|(_, names)| names.contains(&column.name));
-        let mut definition = definition(column, krate, table, at == key, in_unique);
+        let mut definition = definition(column, krate, table, key.contains(&at), in_unique);
         if promises.indexed.contains(&column.name) {
             definition.extend(quote!(.with_index()));
         }
@@ -185,10 +195,6 @@ fn implementation(
         let (ident, ty) = (column.ident, column.ty);
         quote_spanned!(ty.span()=> #ident: <#ty as #krate::Field>::get(row, at + #at, &COLUMNS[#at])?,)
     });
-    let puts = columns.iter().enumerate().filter(|(at, _)| *at != key).map(|(at, column)| {
-        let (ident, ty) = (column.ident, column.ty);
-        quote_spanned!(ty.span()=> <#ty as #krate::Field>::put(&self.#ident, &COLUMNS[#at], sink)?;)
-    });
     let put_columns = columns.iter().enumerate().map(|(at, column)| {
         let (ident, ty) = (column.ident, column.ty);
         quote_spanned!(ty.span()=> #at => <#ty as #krate::Field>::put(&self.#ident, &COLUMNS[#at], sink),)
@@ -197,9 +203,27 @@ fn implementation(
     let unique_columns = uniques.iter().map(|(_, columns)| columns);
     let names = Names {
         table,
-        columns: columns.iter().map(|column| column.name.as_str()).collect(),
-        key,
+        columns: columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| Name {
+                name: &column.name,
+                is_key: key.contains(&at),
+                is_generated: column.attributes.generated.is_some(),
+                role: column.attributes.role,
+            })
+            .collect(),
     };
+    let positions = |holds: fn(&Name<'_>) -> bool| -> Vec<usize> {
+        (0..width).filter(|&at| holds(&names.columns[at])).collect()
+    };
+    let inserted = positions(|name| name.is_inserted());
+    let updated = positions(|name| name.is_updated());
+    let roles = roles(columns, krate);
+    let role_types = role_types(columns, krate);
+    let key_methods = key_methods(columns, key, krate);
+    let set_column = set_column(columns, krate);
+    let hooks = attributes.hooks.then(|| hooks(krate));
     let sqlite = statements(&names, Dialect::Sqlite, krate);
     let postgres = statements(&names, Dialect::Postgres, krate);
     let mysql = statements(&names, Dialect::MySql, krate);
@@ -216,9 +240,12 @@ fn implementation(
             const UNIQUES: &[#krate::Unique] =
                 &[#(#krate::Unique::new(#unique_names, &[#(#unique_columns),*])),*];
             const TABLE: &#krate::Table =
-                &#krate::Table::new(#table, COLUMNS, &[#key], #sqlite, #postgres, #mysql)
+                &#krate::Table::new(#table, COLUMNS, &[#(#key),*], #sqlite, #postgres, #mysql)
                     .with_uniques(UNIQUES)
+                    .with_written(&[#(#inserted),*], &[#(#updated),*])
+                    #roles
                     #promised;
+            #role_types
 
             impl #krate::Decode for #ident {
                 const WIDTH: usize = #width;
@@ -230,30 +257,9 @@ fn implementation(
             }
 
             impl #krate::Model for #ident {
-                type Key = #key_ty;
-
                 const TABLE: &'static #krate::Table = TABLE;
 
-                fn key(&self) -> #key_ty {
-                    ::core::clone::Clone::clone(&self.#key_ident)
-                }
-
-                fn set_key(&mut self, key: #key_ty) {
-                    self.#key_ident = key;
-                }
-
-                fn is_new(&self) -> bool {
-                    #krate::Key::is_unset(&self.#key_ident)
-                }
-
-                fn put_key<S: #krate::Sink>(&self, sink: &mut S) -> #krate::Result<()> {
-                    #krate::Key::put(&self.#key_ident, TABLE, sink)
-                }
-
-                fn put<S: #krate::Sink>(&self, sink: &mut S) -> #krate::Result<()> {
-                    #(#puts)*
-                    ::core::result::Result::Ok(())
-                }
+                #key_methods
 
                 fn put_column<S: #krate::Sink>(&self, at: usize, sink: &mut S) -> #krate::Result<()> {
                     match at {
@@ -261,8 +267,134 @@ fn implementation(
                         _ => ::core::result::Result::Ok(()),
                     }
                 }
+
+                #set_column
+                #hooks
             }
         };
+    }
+}
+
+/// The methods about the key: of one field, or a tuple of several.
+fn key_methods(columns: &[Column<'_>], key: &[usize], krate: &TokenStream) -> TokenStream {
+    let idents: Vec<_> = key.iter().map(|&at| columns[at].ident).collect();
+    let tys: Vec<_> = key.iter().map(|&at| columns[at].ty).collect();
+    if let ([ident], [ty]) = (idents.as_slice(), tys.as_slice()) {
+        return quote! {
+            type Key = #ty;
+
+            fn key(&self) -> #ty {
+                ::core::clone::Clone::clone(&self.#ident)
+            }
+
+            fn set_key(&mut self, key: #ty) {
+                self.#ident = key;
+            }
+
+            fn is_new(&self) -> bool {
+                #krate::Key::is_unset(&self.#ident)
+            }
+        };
+    }
+    quote! {
+        type Key = (#(#tys,)*);
+
+        fn key(&self) -> Self::Key {
+            (#(::core::clone::Clone::clone(&self.#idents),)*)
+        }
+
+        fn set_key(&mut self, key: Self::Key) {
+            (#(self.#idents,)*) = key;
+        }
+
+        fn is_new(&self) -> bool {
+            false
+        }
+    }
+}
+
+/// `.with_roles(..)`, where a column has one.
+fn roles(columns: &[Column<'_>], krate: &TokenStream) -> Option<TokenStream> {
+    let roles: Vec<TokenStream> = columns
+        .iter()
+        .enumerate()
+        .filter_map(|(at, column)| {
+            let field = Ident::new(column.attributes.role?.name(), Span::call_site());
+            Some(quote!(#field: ::core::option::Option::Some(#at),))
+        })
+        .collect();
+    (!roles.is_empty()).then(|| {
+        quote!(.with_roles(#krate::derived::Roles { #(#roles)* ..#krate::derived::Roles::NONE }))
+    })
+}
+
+/// What refuses to compile where a role's field is of a type that cannot have it.
+fn role_types(columns: &[Column<'_>], krate: &TokenStream) -> TokenStream {
+    let checks = columns.iter().filter_map(|column| {
+        let ty = column.ty;
+        let check = match column.attributes.role? {
+            Role::Created | Role::Updated => quote!(check_time),
+            Role::Deleted => quote!(check_deleted),
+            Role::Version => quote!(check_version),
+            Role::Tenant => return None,
+        };
+        Some(quote_spanned!(ty.span()=> const _: () = #krate::derived::#check::<#ty>();))
+    });
+    quote!(#(#checks)*)
+}
+
+/// Sets what statements look after; nothing else.
+fn set_column(columns: &[Column<'_>], krate: &TokenStream) -> Option<TokenStream> {
+    let sets: Vec<TokenStream> = columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.attributes.role.is_some())
+        .map(|(at, column)| {
+            let (ident, ty) = (column.ident, column.ty);
+            quote_spanned! {ty.span()=>
+                #at => self.#ident = <#ty as #krate::Field>::get(row, index, &COLUMNS[#at])?,
+            }
+        })
+        .collect();
+    (!sets.is_empty()).then(|| {
+        quote! {
+            fn set_column<R: #krate::Source>(
+                &mut self,
+                at: usize,
+                row: &R,
+                index: usize,
+            ) -> #krate::Result<()> {
+                match at {
+                    #(#sets)*
+                    _ => {}
+                }
+                ::core::result::Result::Ok(())
+            }
+        }
+    })
+}
+
+/// Hands the hooks on to the trait that the application implements.
+fn hooks(krate: &TokenStream) -> TokenStream {
+    let hooks = ["before_save", "after_save", "before_delete"].map(|name| {
+        let name = Ident::new(name, Span::call_site());
+        quote! {
+            fn #name<E: #krate::Executor>(
+                &mut self,
+                tx: &mut E,
+            ) -> impl ::core::future::Future<Output = #krate::Result<()>> + Send {
+                <Self as #krate::Hooks>::#name(self, tx)
+            }
+        }
+    });
+    quote! {
+        const HOOKS: bool = true;
+
+        fn validate(&self) -> #krate::Result<()> {
+            <Self as #krate::Hooks>::validate(self)
+        }
+
+        #(#hooks)*
     }
 }
 
@@ -303,6 +435,13 @@ fn definition(
             }
         };
         definition.extend(quote!(.with_default(#krate::DefaultValue::#value)));
+    }
+    match &attributes.generated {
+        Some(Generated::Filled) => definition.extend(quote!(.with_generated(""))),
+        Some(Generated::Computed(expression)) => {
+            definition.extend(quote!(.with_generated(#expression)));
+        }
+        None => {}
     }
     if let Some(size) = &attributes.size {
         definition.extend(quote!(.with_size(#size)));

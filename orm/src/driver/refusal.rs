@@ -5,7 +5,7 @@ use sqlx::error::{DatabaseError, ErrorKind};
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::statement::{Kind, Statement};
-use crate::table::Table;
+use crate::table::{ColumnDef, Table};
 
 /// An error from getting a connection.
 pub(crate) fn connection(source: sqlx::Error) -> Error {
@@ -119,10 +119,11 @@ fn named(violated: Violated, table: Option<&'static Table>) -> (String, Vec<Stri
     let is_key = match &constraint {
         // What MySQL calls every primary key.
         Some(name) => name == "PRIMARY" || *name == key_name,
-        None => columns.len() == 1 && columns[0] == table.key().name(),
+        None => table.key_columns().map(ColumnDef::name).eq(&columns),
     };
     if is_key {
-        return (key_name, vec![table.key().name().to_owned()]);
+        let columns = table.key_columns().map(|column| column.name().to_owned());
+        return (key_name, columns.collect());
     }
     let declared = table.uniques().iter().find(|unique| match &constraint {
         Some(name) => name == unique.name(),

@@ -68,6 +68,7 @@ mod tests {
             default: None,
             size,
             scale,
+            computed: None,
             was: None,
         }
     }

@@ -192,6 +192,11 @@ fn refusals(from: &Table, to: &Table) -> Vec<String> {
             }
             continue;
         };
+        if old.computed != new.computed {
+            reasons.push(format!(
+                "column {column} of table {table} is computed otherwise than before: write this migration by hand"
+            ));
+        }
         if conversion(old, new) == Conversion::None {
             reasons.push(format!(
                 "column {column} of table {table} changes from {:?} to {:?}, which values cannot follow by themselves: add \

@@ -10,6 +10,7 @@ use crate::query::{Item, Query, Sort};
 use crate::statement::{Kind, Statement};
 use crate::table::ColumnDef;
 use crate::value::Bound;
+use crate::writer::Rendered;
 
 /// The statement of a query of at most `rows` rows for each value of the columns in `per`, and its values.
 pub(super) fn top(
@@ -31,10 +32,8 @@ pub(super) fn top(
     let mut items = query.items().into_owned();
     items.push(Item::Rank(per, order));
     query.more().columns = Some(items);
-    let (sql, values) = query.ranked(rows, dialect)?;
+    let Rendered { sql, values, raw } = query.ranked(rows, dialect)?;
     let sql = Arc::from(sql.into_owned());
-    Ok((
-        Statement::rendered(Kind::Select, Some(table), sql, at),
-        values,
-    ))
+    let statement = Statement::rendered(Kind::Select, Some(table), sql, at);
+    Ok((statement.with_raw(raw), values))
 }

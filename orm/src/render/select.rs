@@ -6,6 +6,7 @@ use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::expr::{Node, Term};
 use crate::query::{Item, Lock, More, Query, Sort};
+use crate::scope::Scope;
 use crate::table::{ColumnDef, SqlType};
 use crate::value::Value;
 use crate::writer::{Rendered, Writer};
@@ -33,7 +34,11 @@ impl Query {
         let head = self.table.statements(dialect).select;
         let hidden = self.scope.condition(self.table, "");
         if hidden.is_none() && self.filter.is_none() && self.is_whole() {
-            return Ok((Cow::Borrowed(head), Vec::new()));
+            return Ok(Rendered {
+                sql: Cow::Borrowed(head),
+                values: Vec::new(),
+                raw: false,
+            });
         }
         let mut writer = Writer::new(dialect, head.len() + 96);
         writer.push(head);
@@ -255,7 +260,8 @@ impl Writer {
                 self.name(join.alias);
             }
             self.push(" ON ");
-            let hidden = query.scope.condition(join.table, join.alias);
+            // What a query says of deleted rows, it says of its first table's.
+            let hidden = Scope::DEFAULT.condition(join.table, join.alias);
             if join.is_left {
                 // Hidden rows are as if they were not there.
                 let on = Node::join(Some(join.on), hidden);

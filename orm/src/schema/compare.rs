@@ -100,6 +100,8 @@ impl Comparison {
         }
         let expected = dialect.default_value(column);
         let is_same = match (&expected, &live.default) {
+            // PostgreSQL keeps the expression in the place of a default, in words of its own.
+            _ if column.computed.is_some() => true,
             (None, None) => true,
             (Some(ours), Some(live)) => default::is_same(column, ours, live),
             _ => false,

@@ -141,6 +141,16 @@ impl Dialect {
     /// A column without what makes it a key.
     pub(crate) fn definition(self, column: &Column) -> String {
         let mut out = format!("{} {}", self.name(&column.name), self.column_type(column));
+        if let Some(expression) = &column.computed {
+            // SQLite adds no stored one to a table that is there; PostgreSQL before 18 has no other.
+            let kept = if self == Self::Sqlite {
+                "VIRTUAL"
+            } else {
+                "STORED"
+            };
+            let _ = write!(out, " GENERATED ALWAYS AS ({expression}) {kept}");
+            return out;
+        }
         if !column.nullable {
             out.push_str(" NOT NULL");
         }
@@ -313,10 +323,14 @@ mod tests {
         insert: "",
         insert_with_key: "",
         insert_rows: "",
+        insert_rows_end: "",
         insert_rows_with_key: "",
+        insert_rows_with_key_end: "",
         upsert: "",
         update: "",
         delete: "",
+        purge: "",
+        restore: "",
     };
 
     const COLUMNS: &[ColumnDef] = &[

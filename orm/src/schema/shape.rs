@@ -40,6 +40,9 @@ pub(crate) struct Column {
     pub(crate) size: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scale: Option<u32>,
+    /// The expression that the database computes it from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) computed: Option<String>,
     /// The name that the column had before; no part of the column itself.
     #[serde(skip)]
     pub(crate) was: Option<String>,
@@ -181,7 +184,8 @@ impl From<&'static ColumnDef> for Column {
             name: column.name().to_owned(),
             ty: column.ty(),
             // A key is never NULL, though an `Option` may stand for one that is not chosen yet.
-            nullable: column.is_nullable() && !column.is_key(),
+            // Of what is computed only SQL knows whether it is, and MariaDB takes no NOT NULL there.
+            nullable: (column.is_nullable() && !column.is_key()) || column.computed().is_some(),
             default: column.default().map(|value| match value {
                 DefaultValue::Bool(value) => Default::Bool(value),
                 DefaultValue::Float(value) => Default::Float(value),
@@ -191,6 +195,7 @@ impl From<&'static ColumnDef> for Column {
             }),
             size: column.size(),
             scale: column.scale(),
+            computed: column.computed().map(str::to_owned),
             was: column.was().map(str::to_owned),
         }
     }

@@ -1,6 +1,7 @@
 //! Reading: filter, order, limit; what each row is read into.
 
 mod columns;
+mod deleted;
 mod join;
 mod nested;
 mod run;

@@ -124,7 +124,8 @@ impl<S: Whole, T: Decode> Select<S, T> {
 }
 
 impl<M: Model> Select<M> {
-    /// Updates the columns in every row; says in how many.
+    /// Updates the columns in every row; says in how many. The time of the update is set and the version counted,
+    /// where the model has them; it runs no [hooks](crate::Hooks).
     ///
     /// ```
     /// # use packetboat_orm::{Executor, Model, ModelExt, Result};
@@ -136,8 +137,8 @@ impl<M: Model> Select<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] with a limit, an offset or an order, which not every database has for updates, and
-    /// without any assignment.
+    /// [`Error::Unsupported`] with a limit, an offset or an order, which not every database has for updates, without
+    /// any assignment, and with one to the version or the tenant.
     #[track_caller]
     pub fn update<E: Executor>(
         self,
@@ -156,7 +157,8 @@ impl<M: Model> Select<M> {
         }
     }
 
-    /// Deletes every row; says how many.
+    /// Deletes every row; says how many. Where the model has a column `deleted`, the rows stay and are hidden; those
+    /// that are deleted already are left as they are.
     ///
     /// # Errors
     ///
@@ -166,7 +168,11 @@ impl<M: Model> Select<M> {
         let at = Location::caller();
         async move {
             let rendered = self.query.delete(db.dialect())?;
-            let (statement, values) = statement(Kind::Delete, M::TABLE, rendered, at);
+            let kind = match M::TABLE.deleted() {
+                Some(_) => Kind::Update,
+                None => Kind::Delete,
+            };
+            let (statement, values) = statement(kind, M::TABLE, rendered, at);
             Ok(db.exec(&statement, values).await?.rows_affected)
         }
     }
@@ -192,15 +198,16 @@ pub(crate) fn select(query: Query, dialect: Dialect, at: At) -> Result<(Statemen
     Ok(statement(kind, table, query.select(dialect)?, at))
 }
 
-fn statement(
+pub(super) fn statement(
     kind: Kind,
     table: &'static Table,
-    (sql, values): Rendered,
+    rendered: Rendered,
     at: At,
 ) -> (Statement, Vec<Bound>) {
+    let Rendered { sql, values, raw } = rendered;
     let statement = match sql {
         Cow::Borrowed(sql) => Statement::fixed(kind, table, sql, at),
-        Cow::Owned(sql) => Statement::rendered(kind, Some(table), Arc::from(sql), at),
+        Cow::Owned(sql) => Statement::rendered(kind, Some(table), Arc::from(sql), at).with_raw(raw),
     };
     (statement, values)
 }

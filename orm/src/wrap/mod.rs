@@ -4,6 +4,7 @@ mod counted;
 mod keep;
 mod pooled;
 mod router;
+mod tenant;
 mod tenants;
 mod traced;
 mod unit_of_work;
@@ -11,6 +12,7 @@ mod using;
 
 pub use self::counted::Counted;
 pub use self::router::{Pinned, Routed, Router};
+pub use self::tenant::Tenant;
 pub use self::tenants::{TenantLimits, TenantName, TenantPool, Tenants};
 pub use self::traced::Traced;
 pub use self::unit_of_work::UnitOfWork;

@@ -114,6 +114,9 @@ fn rebuild(delta: &Delta<'_>) -> Vec<String> {
 
 /// What a column of the new table gets out of the old; nothing where its default is right.
 fn value(from: &Table, column: &Column) -> Option<String> {
+    if column.computed.is_some() {
+        return None;
+    }
     let Some(old) = from.column(&column.name) else {
         let is_missing = !column.nullable && column.default.is_none();
         return is_missing.then(|| match column.ty {

@@ -1,0 +1,385 @@
+//! Writing many rows in few statements.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::codec::Source as _;
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::executor::{Executor, Finish as _};
+use crate::model::{Key as _, Model};
+use crate::statement::{Kind, Statement};
+use crate::table::{SqlType, Table};
+use crate::tenant::TenantId;
+use crate::value::Value;
+use crate::write::bind::{Part, ReturnedKey, Rows, counted_key};
+use crate::write::one::{self, At, is_plain};
+use crate::write::stamps::{self, Stamps};
+use crate::writer::placeholder;
+
+/// Rows of one multi-row INSERT. Beyond this, a statement gets no faster, and its text only longer.
+const ROWS_PER_STATEMENT: usize = 500;
+
+pub(crate) async fn insert_all<M: Model>(
+    rows: &mut [M],
+    mut db: impl Executor,
+    at: At,
+) -> Result<u64> {
+    if const { is_plain::<M>() } {
+        write(rows, &mut db, at).await?;
+    } else {
+        Box::pin(write_undone(rows, &mut db, at)).await?;
+    }
+    Ok(rows.len() as u64)
+}
+
+/// Takes out again what a failed write filled in.
+async fn write_undone<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Result<()> {
+    let before = rows.iter().map(Stamps::of).collect::<Vec<_>>();
+    let outcome = if M::HOOKS {
+        in_transaction(rows, db, at).await
+    } else {
+        write(rows, db, at).await
+    };
+    if outcome.is_err() {
+        for (before, row) in before.into_iter().zip(rows) {
+            before.restore(row);
+        }
+    }
+    outcome
+}
+
+async fn in_transaction<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Result<()> {
+    let mut tx = db.enter().await?;
+    let outcome = with_hooks(rows, &mut tx, at).await;
+    if outcome.is_ok() {
+        tx.commit().await
+    } else {
+        // The first error is the one to tell; a rollback that fails closes the connection.
+        let _ = tx.rollback().await;
+        outcome
+    }
+}
+
+async fn with_hooks<M: Model>(rows: &mut [M], tx: &mut impl Executor, at: At) -> Result<()> {
+    for row in rows.iter_mut() {
+        row.before_save(tx).await?;
+        row.validate()?;
+    }
+    write(rows, tx, at).await?;
+    for row in rows {
+        row.after_save(tx).await?;
+    }
+    Ok(())
+}
+
+async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Result<()> {
+    for row in rows.iter_mut().filter(|row| row.is_new()) {
+        match M::Key::generate() {
+            Some(key) => row.set_key(key),
+            // Then the database chooses it, for the other rows too.
+            None => break,
+        }
+    }
+    if const { !M::TABLE.roles().is_empty() } {
+        let now = stamps::now();
+        rows.iter_mut()
+            .try_for_each(|row| stamps::inserted(row, now))?;
+    }
+    let chunks = chunks(rows, db.dialect());
+    let filled = match chunks.as_slice() {
+        [] => return Ok(()),
+        [only] => vec![insert_rows(&rows[only.clone()], db, at).await?],
+        chunks => {
+            let mut tx = db.enter().await?;
+            match insert_chunks(rows, chunks, &mut tx, at).await {
+                Ok(filled) => {
+                    tx.commit().await?;
+                    filled
+                }
+                Err(error) => {
+                    let _ = tx.rollback().await;
+                    return Err(error);
+                }
+            }
+        }
+    };
+    // Not before all of it is written: a row whose INSERT was undone has no key.
+    for (chunk, filled) in chunks.into_iter().zip(filled) {
+        filled.into_rows(&mut rows[chunk])?;
+    }
+    Ok(())
+}
+
+/// Cuts the rows into statements: each with the keys given, or each with keys to be chosen.
+fn chunks<M: Model>(rows: &[M], dialect: Dialect) -> Vec<Range<usize>> {
+    let columns = M::TABLE.columns().len();
+    let most = ROWS_PER_STATEMENT
+        .min(dialect.max_params() / columns)
+        .max(1);
+    let mut chunks = Vec::with_capacity(rows.len() / most + 1);
+    let mut start = 0;
+    for run in rows.chunk_by(|a, b| a.is_new() == b.is_new()) {
+        let end = start + run.len();
+        let most = if is_many(M::TABLE, run[0].is_new()) {
+            most
+        } else {
+            1
+        };
+        while start < end {
+            let next = end.min(start + most);
+            chunks.push(start..next);
+            start = next;
+        }
+    }
+    chunks
+}
+
+/// Whether one statement can take more than one row.
+fn is_many(table: &'static Table, unset: bool) -> bool {
+    // What comes back comes in any order, and is matched with the rows by a key that is counted.
+    if (unset || table.reads_back()) && !is_counted(table) {
+        return false;
+    }
+    // SQL has no multi-row form of an INSERT that names no column.
+    !(unset && table.inserted().is_empty())
+}
+
+/// Whether the key is an integer.
+fn is_counted(table: &'static Table) -> bool {
+    let mut key = table.key_columns();
+    matches!(
+        (key.next().map(|column| column.ty()), key.next()),
+        (Some(SqlType::I16 | SqlType::I32 | SqlType::I64), None)
+    )
+}
+
+async fn insert_chunks<M: Model>(
+    rows: &[M],
+    chunks: &[Range<usize>],
+    tx: &mut impl Executor,
+    at: At,
+) -> Result<Vec<Filled<M>>> {
+    let mut filled = Vec::with_capacity(chunks.len());
+    for chunk in chunks {
+        filled.push(insert_rows(&rows[chunk.clone()], tx, at).await?);
+    }
+    Ok(filled)
+}
+
+/// What the database filled into the rows of one statement.
+enum Filled<M: Model> {
+    /// The keys, in the order of the rows.
+    Keys(Vec<M::Key>, Option<TenantId>),
+    /// Nothing but the tenant's.
+    Nothing(Option<TenantId>),
+    /// The rows themselves, in their order.
+    Rows(Vec<M>),
+}
+
+impl<M: Model> Filled<M> {
+    fn into_rows(self, rows: &mut [M]) -> Result<()> {
+        let tenant = match self {
+            Self::Keys(keys, tenant) => {
+                for (row, key) in rows.iter_mut().zip(keys) {
+                    row.set_key(key);
+                }
+                tenant
+            }
+            Self::Nothing(tenant) => tenant,
+            Self::Rows(stored) => {
+                for (row, stored) in rows.iter_mut().zip(stored) {
+                    *row = stored;
+                }
+                return Ok(());
+            }
+        };
+        if tenant.is_some() {
+            rows.iter_mut()
+                .try_for_each(|row| stamps::owned(row, tenant.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+async fn insert_rows<M: Model>(rows: &[M], db: &mut impl Executor, at: At) -> Result<Filled<M>> {
+    let unset = rows[0].is_new();
+    let part = if unset {
+        Part::Inserted
+    } else {
+        Part::KeyThenInserted
+    };
+    let statement = insert_statement(M::TABLE, db.dialect(), unset, rows.len(), at);
+    let values = Rows::new(rows, part);
+    if const { M::TABLE.reads_back() } {
+        let (stored, done) = db.run(&statement, values, Vec::<M>::new()).await?;
+        let stored = if stored.is_empty() {
+            reread_rows(rows, db, unset, done.last_insert_id, at).await?
+        } else {
+            in_order(rows, stored, unset)?
+        };
+        return Ok(Filled::Rows(stored));
+    }
+    if !unset {
+        db.exec(&statement, &values).await?;
+        return Ok(Filled::Nothing(values.into_tenant()));
+    }
+    if !is_counted(M::TABLE) || M::TABLE.inserted().is_empty() {
+        let keys = insert_one_unset::<M>(&statement, &values, db).await?;
+        return Ok(Filled::Keys(keys, values.into_tenant()));
+    }
+    let (keys, done) = db.run(&statement, &values, Vec::<(i64,)>::new()).await?;
+    let mut keys: Vec<i64> = keys.into_iter().map(|(key,)| key).collect();
+    if keys.is_empty() {
+        keys = counted_from(done.last_insert_id, rows.len(), db).await?;
+    }
+    check_count::<M>(keys.len(), rows.len())?;
+    // They were chosen in the order of the rows, and come in any order.
+    keys.sort_unstable();
+    let keys = keys.into_iter().map(counted_key::<M>);
+    Ok(Filled::Keys(
+        keys.collect::<Result<_>>()?,
+        values.into_tenant(),
+    ))
+}
+
+/// One row whose key no number says.
+async fn insert_one_unset<M: Model>(
+    statement: &Statement,
+    values: &Rows<'_, M>,
+    db: &mut impl Executor,
+) -> Result<Vec<M::Key>> {
+    let key = if db.dialect() == Dialect::Postgres {
+        db.one::<ReturnedKey<M>>(statement, values).await?.0
+    } else {
+        counted_key::<M>(db.exec(statement, values).await?.last_insert_id)?
+    };
+    Ok(vec![key])
+}
+
+/// The keys that MySQL counted for a statement of so many rows, of which it tells the first: in one INSERT whose number
+/// of rows is known before, they follow each other.
+async fn counted_from(first: i64, rows: usize, db: &mut impl Executor) -> Result<Vec<i64>> {
+    let step = Statement::write("SELECT CAST(@@auto_increment_increment AS SIGNED)").unscoped();
+    let (step,) = db.one::<(i64,)>(&step, ()).await?;
+    Ok((0..rows as i64).map(|row| first + row * step).collect())
+}
+
+fn check_count<M: Model>(back: usize, rows: usize) -> Result<()> {
+    if back == rows {
+        return Ok(());
+    }
+    Err(M::TABLE
+        .key()
+        .misfit("another number of rows was inserted than given"))
+}
+
+/// The rows that came back, each in the place of the one that was given.
+fn in_order<M: Model>(given: &[M], stored: Vec<M>, unset: bool) -> Result<Vec<M>> {
+    check_count::<M>(stored.len(), given.len())?;
+    if stored.len() < 2 {
+        return Ok(stored);
+    }
+    let mut by_key = stored
+        .into_iter()
+        .map(|row| Ok((number(&row)?, row)))
+        .collect::<Result<Vec<_>>>()?;
+    by_key.sort_unstable_by_key(|(key, _)| *key);
+    let stored = by_key.into_iter().map(|(_, row)| row);
+    if unset {
+        // They were chosen in the order of the rows.
+        return Ok(stored.collect());
+    }
+    let mut places = Vec::with_capacity(given.len());
+    for (at, row) in given.iter().enumerate() {
+        places.push((number(row)?, at));
+    }
+    places.sort_unstable();
+    let mut placed: Vec<(usize, M)> = places.into_iter().map(|(_, at)| at).zip(stored).collect();
+    placed.sort_unstable_by_key(|(at, _)| *at);
+    Ok(placed.into_iter().map(|(_, row)| row).collect())
+}
+
+/// A key that is an integer.
+fn number<M: Model>(row: &M) -> Result<i64> {
+    Value::of_column(row, M::TABLE.key_positions()[0]).i64(0, M::TABLE.key())
+}
+
+/// For MySQL, which returns nothing.
+async fn reread_rows<M: Model>(
+    rows: &[M],
+    db: &mut impl Executor,
+    unset: bool,
+    first: i64,
+    at: At,
+) -> Result<Vec<M>> {
+    let keys = if unset {
+        let keys = counted_from(first, rows.len(), db).await?;
+        keys.into_iter()
+            .map(counted_key::<M>)
+            .collect::<Result<_>>()?
+    } else {
+        rows.iter().map(M::key).collect::<Vec<_>>()
+    };
+    let mut stored = Vec::with_capacity(keys.len());
+    for key in keys {
+        stored.push(one::reread(&key, db, at).await?);
+    }
+    Ok(stored)
+}
+
+fn insert_statement(
+    table: &'static Table,
+    dialect: Dialect,
+    unset: bool,
+    rows: usize,
+    at: At,
+) -> Statement {
+    let statements = table.statements(dialect);
+    if !is_many(table, unset) {
+        let sql = if unset {
+            statements.insert
+        } else {
+            statements.insert_with_key
+        };
+        return Statement::fixed(Kind::Insert, table, sql, at);
+    }
+    let inserted = table.inserted().len();
+    let (head, end, columns) = if unset {
+        (statements.insert_rows, statements.insert_rows_end, inserted)
+    } else {
+        (
+            statements.insert_rows_with_key,
+            statements.insert_rows_with_key_end,
+            inserted + table.key_positions().len(),
+        )
+    };
+    let mut sql = String::with_capacity(head.len() + end.len() + rows * (columns * 7 + 8));
+    sql.push_str(head);
+    let mut number = 0;
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            if column > 0 {
+                sql.push_str(", ");
+            }
+            number += 1;
+            placeholder(&mut sql, dialect, number);
+        }
+        if unset && dialect == Dialect::Postgres {
+            // Its place, by which they are sorted before their keys are chosen.
+            // Writing to a String cannot fail.
+            let _ = write!(sql, ", {row}");
+        }
+        sql.push(')');
+    }
+    sql.push_str(end);
+    let statement = Statement::rendered(Kind::Insert, Some(table), Arc::from(sql), at);
+    // A full chunk will come again, an odd rest hardly.
+    if rows == ROWS_PER_STATEMENT || rows == 1 {
+        statement
+    } else {
+        statement.unprepared()
+    }
+}

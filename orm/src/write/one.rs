@@ -1,0 +1,357 @@
+//! Writing one row: insert, save, update, delete, restore.
+
+use std::panic::Location;
+use std::slice;
+
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::executor::{Executor, Finish as _, First};
+use crate::model::{Key as _, Model};
+use crate::statement::{Kind, Statement};
+use crate::write::bind::{KeyOf, Part, ReturnedKey, Rows, counted_key};
+use crate::write::stamps::{self, Stamps};
+use crate::write::upsert::Plan;
+use crate::write::{tracked, upsert};
+
+pub(super) type At = &'static Location<'static>;
+
+/// What is done with a row.
+#[derive(Clone, Copy)]
+pub(crate) enum Act<'a> {
+    /// An UPDATE of these columns.
+    Change(&'a tracked::Original),
+    Delete,
+    Insert,
+    Purge,
+    Restore,
+    Save,
+    Update,
+    Upsert(&'a Plan),
+}
+
+impl Act<'_> {
+    const fn is_delete(self) -> bool {
+        matches!(self, Self::Delete | Self::Purge)
+    }
+
+    const fn is_save(self) -> bool {
+        !matches!(self, Self::Delete | Self::Purge | Self::Restore)
+    }
+}
+
+/// Whether one statement is all there is to a write.
+pub(super) const fn is_plain<M: Model>() -> bool {
+    !M::HOOKS && M::TABLE.roles().is_empty() && !M::TABLE.reads_back()
+}
+
+/// Does it; says whether there was such a row.
+pub(crate) async fn act<M: Model>(
+    row: &mut M,
+    mut db: impl Executor,
+    act: Act<'_>,
+    at: At,
+) -> Result<bool> {
+    if const { is_plain::<M>() } {
+        return write(row, &mut db, act, at).await;
+    }
+    // In a box, so that only who has more to do has the larger future.
+    Box::pin(async move {
+        let before = Stamps::of(row);
+        let outcome = if M::HOOKS && (act.is_save() || act.is_delete()) {
+            in_transaction(row, &mut db, act, at).await
+        } else {
+            write(row, &mut db, act, at).await
+        };
+        if !matches!(outcome, Ok(true)) {
+            before.restore(row);
+        }
+        outcome
+    })
+    .await
+}
+
+async fn in_transaction<M: Model>(
+    row: &mut M,
+    db: &mut impl Executor,
+    act: Act<'_>,
+    at: At,
+) -> Result<bool> {
+    let mut tx = db.enter().await?;
+    let outcome = with_hooks(row, &mut tx, act, at).await;
+    if outcome.is_ok() {
+        tx.commit().await?;
+    } else {
+        // The first error is the one to tell; a rollback that fails closes the connection.
+        let _ = tx.rollback().await;
+    }
+    outcome
+}
+
+async fn with_hooks<M: Model>(
+    row: &mut M,
+    tx: &mut impl Executor,
+    act: Act<'_>,
+    at: At,
+) -> Result<bool> {
+    if act.is_delete() {
+        row.before_delete(tx).await?;
+        return write(row, tx, act, at).await;
+    }
+    row.before_save(tx).await?;
+    row.validate()?;
+    let found = write(row, tx, act, at).await?;
+    row.after_save(tx).await?;
+    Ok(found)
+}
+
+/// The statements themselves.
+async fn write<M: Model>(
+    row: &mut M,
+    db: &mut impl Executor,
+    act: Act<'_>,
+    at: At,
+) -> Result<bool> {
+    match act {
+        Act::Change(original) => tracked::change(row, db, original, at).await,
+        Act::Delete => delete(row, db, at).await,
+        Act::Insert => insert(row, db, at).await.map(|()| true),
+        Act::Purge => purge(row, db, at).await,
+        Act::Restore => restore(row, db, at).await,
+        Act::Save => save(row, db, at).await.map(|()| true),
+        Act::Update => update(row, db, at).await.map(|()| true),
+        Act::Upsert(plan) => upsert::write(row, db, plan, at).await.map(|()| true),
+    }
+}
+
+pub(super) async fn insert<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<()> {
+    if row.is_new()
+        && let Some(key) = M::Key::generate()
+    {
+        row.set_key(key);
+    }
+    if const { !M::TABLE.roles().is_empty() } {
+        stamps::inserted(row, stamps::now())?;
+    }
+    let (dialect, is_new) = (db.dialect(), row.is_new());
+    let statements = M::TABLE.statements(dialect);
+    let (sql, part) = if is_new {
+        (statements.insert, Part::Inserted)
+    } else {
+        (statements.insert_with_key, Part::KeyThenInserted)
+    };
+    let statement = Statement::fixed(Kind::Insert, M::TABLE, sql, at);
+    let values = Rows::new(slice::from_ref(&*row), part);
+    if const { M::TABLE.reads_back() } {
+        let (First(stored), done) = db.run(&statement, values, First(None)).await?;
+        *row = match stored {
+            Some(stored) => stored,
+            // MySQL returns nothing.
+            None if is_new => reread(&counted_key::<M>(done.last_insert_id)?, db, at).await?,
+            None => reread(&row.key(), db, at).await?,
+        };
+        return Ok(());
+    }
+    let key = if !is_new {
+        db.exec(&statement, &values).await?;
+        None
+    } else if dialect == Dialect::Postgres {
+        Some(db.one::<ReturnedKey<M>>(&statement, &values).await?.0)
+    } else {
+        let id = db.exec(&statement, &values).await?.last_insert_id;
+        Some(counted_key::<M>(id)?)
+    };
+    let tenant = values.into_tenant();
+    stamps::owned(row, tenant)?;
+    if let Some(key) = key {
+        row.set_key(key);
+    }
+    Ok(())
+}
+
+/// The row as the database has it.
+pub(super) async fn reread<M: Model>(key: &M::Key, db: &mut impl Executor, at: At) -> Result<M> {
+    let sql = M::TABLE.statements(db.dialect()).find;
+    let statement = Statement::fixed(Kind::Select, M::TABLE, sql, at);
+    db.one(&statement, KeyOf::<M>(key)).await
+}
+
+async fn save<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<()> {
+    if row.is_new() {
+        return insert(row, db, at).await;
+    }
+    if const { M::TABLE.version().is_some() } {
+        // A row that was read or written has a version, and one without was not.
+        return if stamps::version(row)? == 0 {
+            insert(row, db, at).await
+        } else {
+            update(row, db, at).await
+        };
+    }
+    let sql = M::TABLE.statements(db.dialect()).upsert;
+    if sql.is_empty() {
+        return update_or_insert(row, db, at).await;
+    }
+    let statement = Statement::fixed(Kind::Insert, M::TABLE, sql, at);
+    let values = Rows::new(slice::from_ref(&*row), Part::KeyThenInserted);
+    db.exec(&statement, values).await.map(drop)
+}
+
+/// For MySQL, whose ON DUPLICATE KEY fires on any unique index and would overwrite another row; and for rows that one
+/// statement does not say all about.
+///
+/// No transaction is needed around the two: an UPDATE that found nothing has done nothing, so that the INSERT is the
+/// only effect. (In a transaction it would also lock the gap where the row is missing, and two of them at once would
+/// deadlock.) If another connection inserts the same key in between, the INSERT says so, and there is a row to update.
+async fn update_or_insert<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<()> {
+    if update_found(row, db, at).await? {
+        return Ok(());
+    }
+    match insert(row, db, at).await {
+        Err(error) if is_key_taken::<M>(&error) => {
+            // In a transaction on PostgreSQL the INSERT was the end of it, and its error the one to tell.
+            match update_found(row, db, at).await {
+                Ok(true) => Ok(()),
+                Ok(false) | Err(_) => Err(error),
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+fn is_key_taken<M: Model>(error: &Error) -> bool {
+    matches!(error, Error::UniqueViolation { constraint, .. } if M::TABLE.is_key_constraint(constraint))
+}
+
+async fn update<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<()> {
+    if update_found(row, db, at).await? {
+        Ok(())
+    } else {
+        Err(gone::<M>())
+    }
+}
+
+/// Why an UPDATE found no row.
+pub(super) const fn gone<M: Model>() -> Error {
+    let table = M::TABLE.name();
+    if M::TABLE.version().is_some() {
+        Error::Stale { table }
+    } else {
+        Error::NotFound { table }
+    }
+}
+
+async fn update_found<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<bool> {
+    let sql = M::TABLE.statements(db.dialect()).update;
+    let statement = Statement::fixed(Kind::Update, M::TABLE, sql, at);
+    let part = Part::ColumnsThenOwn(M::TABLE.updated_columns());
+    if const { !M::TABLE.roles().is_empty() } {
+        stamps::updated(row, stamps::now())?;
+    }
+    run_update(row, db, &statement, part, at).await
+}
+
+/// An UPDATE of one row by its own place, and what comes of it for the row.
+pub(super) async fn run_update<M: Model>(
+    row: &mut M,
+    db: &mut impl Executor,
+    statement: &Statement,
+    part: Part<'_>,
+    at: At,
+) -> Result<bool> {
+    let values = Rows::new(slice::from_ref(&*row), part);
+    if const { M::TABLE.reads_back() } {
+        let stored = if db.dialect() == Dialect::MySql {
+            let mut tx = db.enter().await?;
+            let outcome = update_and_reread(row, &mut tx, statement, values, at).await;
+            // What was only read needs no commit, but the row is the caller's once this returns.
+            tx.commit().await?;
+            outcome?
+        } else {
+            db.optional::<M>(statement, values).await?
+        };
+        let found = stored.is_some();
+        if let Some(stored) = stored {
+            *row = stored;
+        }
+        return Ok(found);
+    }
+    // Rows found, not rows changed, on MySQL too: sqlx connects with CLIENT_FOUND_ROWS.
+    let found = db.exec(statement, &values).await?.rows_affected > 0;
+    let tenant = values.into_tenant();
+    if found && const { !M::TABLE.roles().is_empty() } {
+        stamps::owned(row, tenant)?;
+        stamps::counted(row)?;
+    }
+    Ok(found)
+}
+
+async fn update_and_reread<M: Model>(
+    row: &M,
+    tx: &mut impl Executor,
+    statement: &Statement,
+    values: Rows<'_, M>,
+    at: At,
+) -> Result<Option<M>> {
+    if tx.exec(statement, values).await?.rows_affected == 0 {
+        return Ok(None);
+    }
+    reread(&row.key(), tx, at).await.map(Some)
+}
+
+async fn delete<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<bool> {
+    if const { M::TABLE.deleted().is_none() } {
+        return purge(row, db, at).await;
+    }
+    stamps::deleted(row, stamps::now())?;
+    let sql = M::TABLE.statements(db.dialect()).delete;
+    let statement = Statement::fixed(Kind::Update, M::TABLE, sql, at);
+    hide(row, db, &statement, Part::DeletedThenOwn).await
+}
+
+async fn restore<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<bool> {
+    let sql = M::TABLE.statements(db.dialect()).restore;
+    if sql.is_empty() {
+        return Err(Error::Unsupported {
+            dialect: db.dialect(),
+            what: "restore of a model without a column for deletion: #[model(deleted)]",
+        });
+    }
+    stamps::updated(row, stamps::now())?;
+    let statement = Statement::fixed(Kind::Update, M::TABLE, sql, at);
+    let found = hide(row, db, &statement, Part::RestoredThenOwn).await?;
+    stamps::restored(row)?;
+    Ok(found)
+}
+
+/// A soft delete, or the end of one.
+async fn hide<M: Model>(
+    row: &mut M,
+    db: &mut impl Executor,
+    statement: &Statement,
+    part: Part<'_>,
+) -> Result<bool> {
+    let values = Rows::new(slice::from_ref(&*row), part);
+    let found = db.exec(statement, &values).await?.rows_affected > 0;
+    let tenant = values.into_tenant();
+    if found {
+        stamps::owned(row, tenant)?;
+        stamps::counted(row)?;
+    }
+    is_there::<M>(found)
+}
+
+async fn purge<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<bool> {
+    let sql = M::TABLE.statements(db.dialect()).purge;
+    let statement = Statement::fixed(Kind::Delete, M::TABLE, sql, at);
+    let values = Rows::new(slice::from_ref(&*row), Part::Own);
+    is_there::<M>(db.exec(&statement, values).await?.rows_affected > 0)
+}
+
+/// A row that is not found is not there; but where it has a version, it may be there with another.
+const fn is_there<M: Model>(found: bool) -> Result<bool> {
+    if !found && M::TABLE.version().is_some() {
+        Err(gone::<M>())
+    } else {
+        Ok(found)
+    }
+}
