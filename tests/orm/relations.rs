@@ -639,7 +639,7 @@ async fn any_number_of_keys_is_loaded(bed: impl Bed) {
 }
 
 async fn a_row_that_must_be_there_and_is_not_is_an_error(bed: impl Bed) {
-    let World { painters, .. } = world(bed.db()).await;
+    let World { mut painters, .. } = world(bed.db()).await;
     painters[0].delete(bed.db()).await.expect("a delete");
     let refused = Painting::select()
         .with(painting::painter)
