@@ -91,11 +91,6 @@ impl Writer {
         let _ = write!(self.text, "{number:?}");
     }
 
-    pub(crate) fn integer(&mut self, number: i64) {
-        // Writing to a String cannot fail.
-        let _ = write!(self.text, "{number}");
-    }
-
     pub(crate) fn value(&mut self, value: Value, column: &'static ColumnDef) {
         self.values.push((value, column));
         placeholder(&mut self.text, self.dialect, self.values.len());
