@@ -1,5 +1,7 @@
 //! UPDATE and DELETE of what a query finds.
 
+use chrono::{DateTime, Utc};
+
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::expr::{Node, Term};
@@ -45,7 +47,7 @@ impl Query {
             writer.push(" = ");
             writer.term(term)
         })?;
-        writer.stamps(self.table, updated);
+        writer.stamps(self.table, updated, now());
         let hidden = self.scope.condition(self.table, "");
         writer.filter(Node::join(hidden, self.filter))?;
         writer.finish()
@@ -61,7 +63,8 @@ impl Query {
             self.filter = Node::join(self.scope.condition(self.table, ""), self.filter);
             self.scope = Scope::Live;
         }
-        self.hide(deleted, Value::time(now(), deleted), dialect)
+        let now = now();
+        self.hide(deleted, Value::time(now, deleted), now, dialect)
     }
 
     /// What takes a soft delete back.
@@ -73,10 +76,16 @@ impl Query {
             });
         };
         self.scope = Scope::Deleted;
-        self.hide(deleted, Value::Null(deleted.ty()), dialect)
+        self.hide(deleted, Value::Null(deleted.ty()), now(), dialect)
     }
 
-    fn hide(self, deleted: &'static ColumnDef, when: Value, dialect: Dialect) -> Result<Rendered> {
+    fn hide(
+        self,
+        deleted: &'static ColumnDef,
+        when: Value,
+        now: DateTime<Utc>,
+        dialect: Dialect,
+    ) -> Result<Rendered> {
         self.check_writable(dialect)?;
         let mut writer = Writer::new(dialect, 128);
         writer.push("UPDATE ");
@@ -85,7 +94,7 @@ impl Query {
         writer.name(deleted.name());
         writer.push(" = ");
         writer.value(when, deleted);
-        writer.stamps(self.table, self.table.updated());
+        writer.stamps(self.table, self.table.updated(), now);
         let seen = self.scope.condition(self.table, "");
         writer.filter(Node::join(seen, self.filter))?;
         writer.finish()
@@ -114,12 +123,17 @@ impl Query {
 
 impl Writer {
     /// What every UPDATE sets beside what it was told: the time, and the number of the change.
-    fn stamps(&mut self, table: &'static Table, updated: Option<&'static ColumnDef>) {
+    fn stamps(
+        &mut self,
+        table: &'static Table,
+        updated: Option<&'static ColumnDef>,
+        now: DateTime<Utc>,
+    ) {
         if let Some(updated) = updated {
             self.push(", ");
             self.name(updated.name());
             self.push(" = ");
-            self.value(Value::time(now(), updated), updated);
+            self.value(Value::time(now, updated), updated);
         }
         if let Some(version) = table.version() {
             self.push(", ");

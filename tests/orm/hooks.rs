@@ -1,0 +1,233 @@
+//! Hooks: which writes run which, in which transaction, and what an error of one undoes.
+
+use packetboat_orm::{Error, Executor, Hooks, Model, ModelExt, Result, transaction};
+
+use crate::bed::Bed;
+
+/// Writes down what happens to it.
+#[derive(Clone, Debug, PartialEq, Model)]
+#[model(hooks)]
+struct Account {
+    id: i64,
+    #[model(unique)]
+    name: String,
+    balance: i64,
+    #[model(version)]
+    version: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Model)]
+struct Entry {
+    id: i64,
+    text: String,
+}
+
+impl Account {
+    fn new(name: &str) -> Self {
+        Self {
+            id: 0,
+            name: name.to_owned(),
+            balance: 0,
+            version: 0,
+        }
+    }
+}
+
+async fn log(text: String, tx: &mut impl Executor) -> Result<()> {
+    Entry { id: 0, text }.insert(tx).await
+}
+
+impl Hooks for Account {
+    async fn before_save(&mut self, tx: &mut impl Executor) -> Result<()> {
+        self.name = self.name.trim().to_owned();
+        log(format!("before {}", self.name), tx).await
+    }
+
+    fn validate(&self) -> Result<()> {
+        if self.balance < 0 {
+            return Err(Error::invalid("an account is never overdrawn"));
+        }
+        Ok(())
+    }
+
+    async fn after_save(&mut self, tx: &mut impl Executor) -> Result<()> {
+        assert_ne!(self.id, 0, "its key is there");
+        log(format!("after {}", self.name), &mut *tx).await?;
+        if self.name == "cursed" {
+            return Err(Error::invalid("not this one"));
+        }
+        Ok(())
+    }
+
+    async fn before_delete(&mut self, tx: &mut impl Executor) -> Result<()> {
+        log(format!("delete {}", self.name), &mut *tx).await?;
+        if self.balance > 0 {
+            return Err(Error::invalid("there is money in it"));
+        }
+        Ok(())
+    }
+}
+
+async fn tables(db: impl Executor + Copy) {
+    Account::create_table(db).await.expect("a table");
+    Entry::create_table(db).await.expect("a table");
+}
+
+/// What was logged since the last time.
+async fn logged(db: impl Executor + Copy) -> Vec<String> {
+    let all = Entry::select().order_by(entry::id.asc()).all(db).await;
+    Entry::select().delete(db).await.expect("an empty log");
+    let all = all.expect("the log").into_iter();
+    all.map(|entry| entry.text).collect()
+}
+
+async fn accounts(db: impl Executor) -> Vec<Account> {
+    let all = Account::select().order_by(account::id.asc());
+    all.all(db).await.expect("all accounts")
+}
+
+async fn every_write_of_a_row_runs_them(bed: impl Bed) {
+    let db = bed.db();
+    tables(db).await;
+    let saved = |name: &str| vec![format!("before {name}"), format!("after {name}")];
+    let mut ann = Account::new("  ann ");
+    ann.insert(db).await.expect("an insert");
+    assert_eq!(ann.name, "ann", "what a hook changed is written, and kept");
+    assert_eq!(accounts(db).await, [ann.clone()]);
+    assert_eq!(logged(db).await, saved("ann"));
+    ann.save(db).await.expect("a save");
+    assert_eq!(logged(db).await, saved("ann"));
+    ann.update(db).await.expect("an update");
+    assert_eq!(logged(db).await, saved("ann"));
+    ann.upsert(account::name).run(db).await.expect("an upsert");
+    assert_eq!(logged(db).await, saved("ann"));
+    let mut ann = ann.tracked();
+    assert!(!ann.update(db).await.expect("nothing changed"));
+    assert_eq!(logged(db).await, Vec::<String>::new());
+    ann.name = "ann ".to_owned();
+    assert!(
+        ann.update(db)
+            .await
+            .expect("a change that the hook takes back")
+    );
+    assert_eq!(logged(db).await, saved("ann"));
+    ann.name = "eve".to_owned();
+    assert!(ann.update(db).await.expect("a change"));
+    assert_eq!(logged(db).await, saved("eve"));
+    let mut many = [Account::new("bob"), Account::new("cid")];
+    Account::insert_all(&mut many, db).await.expect("two rows");
+    let all = ["before bob", "before cid", "after bob", "after cid"];
+    assert_eq!(logged(db).await, all);
+    assert!(many[0].delete(db).await.expect("a delete"));
+    assert_eq!(logged(db).await, ["delete bob"]);
+    assert!(many[1].purge(db).await.expect("a delete"));
+    assert_eq!(logged(db).await, ["delete cid"]);
+    // What a filter finds is never read, and so has no hooks.
+    Account::select()
+        .update([account::balance.set(5)], db)
+        .await
+        .expect("an update");
+    Account::select().delete(db).await.expect("a delete");
+    assert_eq!(logged(db).await, Vec::<String>::new());
+}
+
+async fn an_error_of_any_of_them_undoes_all(bed: impl Bed) {
+    let db = bed.db();
+    tables(db).await;
+    let mut ann = Account::new("ann");
+    ann.insert(db).await.expect("an insert");
+    logged(db).await;
+    let before = accounts(db).await;
+
+    let mut overdrawn = Account {
+        balance: -1,
+        ..Account::new("bob")
+    };
+    let error = overdrawn.save(db).await.expect_err("invalid");
+    assert!(matches!(error, Error::Invalid { .. }), "{error:?}");
+    let source = std::error::Error::source(&error).expect("a reason");
+    assert_eq!(source.to_string(), "an account is never overdrawn");
+
+    // After the row was written: what was filled in is taken out again.
+    let mut cursed = Account::new("cursed");
+    cursed.insert(db).await.expect_err("refused");
+    assert_eq!(cursed, Account::new("cursed"));
+    let mut many = [Account::new("bob"), Account::new("cursed")];
+    Account::insert_all(&mut many, db)
+        .await
+        .expect_err("refused");
+    assert_eq!(many, [Account::new("bob"), Account::new("cursed")]);
+    cursed
+        .upsert(account::name)
+        .run(db)
+        .await
+        .expect_err("refused");
+    assert_eq!(cursed, Account::new("cursed"));
+    let mut renamed = ann.clone();
+    renamed.name = "cursed".to_owned();
+    renamed.update(db).await.expect_err("refused");
+    assert_eq!(renamed.version, ann.version);
+    let mut renamed = ann.clone().tracked();
+    renamed.name = "cursed".to_owned();
+    renamed.update(db).await.expect_err("refused");
+    assert_eq!(renamed.changes().collect::<Vec<_>>(), ["name"]);
+
+    // The statement's own error.
+    let mut twin = Account::new("ann");
+    let error = twin.insert(db).await.expect_err("the name is taken");
+    assert!(error.is_unique("name"), "{error:?}");
+
+    ann.balance = 3;
+    let error = ann.delete(db).await.expect_err("money");
+    assert!(matches!(error, Error::Invalid { .. }), "{error:?}");
+
+    assert_eq!(accounts(db).await, before);
+    assert_eq!(logged(db).await, Vec::<String>::new());
+    ann.update(db).await.expect("its version is still good");
+}
+
+async fn inside_a_transaction_they_are_nested(bed: impl Bed) {
+    let db = bed.db();
+    tables(db).await;
+    transaction(db, async |tx| {
+        Account::new("ann").insert(&mut *tx).await?;
+        // Undone to here, and not to the beginning; and the transaction goes on.
+        Account::new("cursed")
+            .insert(&mut *tx)
+            .await
+            .expect_err("refused");
+        Account::new("bob").insert(tx).await
+    })
+    .await
+    .expect("a transaction");
+    let names = accounts(db).await.into_iter().map(|account| account.name);
+    assert_eq!(names.collect::<Vec<_>>(), ["ann", "bob"]);
+    let all = ["before ann", "after ann", "before bob", "after bob"];
+    assert_eq!(logged(db).await, all);
+    // And what stands around them can undo them.
+    let outcome: Result<()> = transaction(db, async |tx| {
+        Account::new("cid").insert(tx).await?;
+        Err(Error::invalid("all of it"))
+    })
+    .await;
+    outcome.expect_err("as said");
+    assert_eq!(accounts(db).await.len(), 2);
+    assert_eq!(logged(db).await, Vec::<String>::new());
+}
+
+async fn they_run_in_a_task(bed: impl Bed) {
+    tables(bed.db()).await;
+    let inside = bed.clone();
+    tokio::spawn(async move { Account::new("ann").save(bed.db()).await })
+        .await
+        .expect("no panic")
+        .expect("a save");
+    assert_eq!(logged(inside.db()).await, ["before ann", "after ann"]);
+}
+
+crate::on_every_database![
+    every_write_of_a_row_runs_them,
+    an_error_of_any_of_them_undoes_all,
+    inside_a_transaction_they_are_nested,
+    they_run_in_a_task,
+];
