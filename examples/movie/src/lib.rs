@@ -13,6 +13,7 @@ pub mod handlers;
 pub mod library;
 pub mod logs;
 pub mod messages;
+pub mod migrate;
 pub mod models;
 pub mod names;
 pub mod refusals;

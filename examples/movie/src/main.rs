@@ -31,6 +31,8 @@ enum Command {
     Server(Box<ServerConfig>),
     /// Play the whole story against a server of its own
     Demo(DemoOptions),
+    /// Bring the tables up to date by hand, or look at them
+    Migrate(movie::migrate::Options),
     /// Menus to choose from
     Menu(MenuFolders),
     #[command(flatten)]
@@ -43,6 +45,7 @@ async fn main() -> ExitCode {
     let done = match command {
         Command::Server(config) => return serve(*config).await,
         Command::Demo(demo) => return demo::run(&demo).await,
+        Command::Migrate(options) => return migrate(options).await,
         Command::Menu(folders) => menu::run(folders, &options).await.map(|()| None),
         Command::Client(command) => commands::run(command, &options).await.map(Some),
     };
@@ -81,6 +84,16 @@ async fn serve(config: ServerConfig) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("movie: {}", error.in_one_line());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn migrate(options: movie::migrate::Options) -> ExitCode {
+    match movie::migrate::run(options).await {
+        Ok(said) => answer(&said, ExitCode::SUCCESS),
+        Err(error) => {
+            eprintln!("movie: {}", movie::server::with_causes(&*error));
             ExitCode::FAILURE
         }
     }

@@ -12,15 +12,19 @@ pub struct User {
     /// Chosen by the database.
     pub id: i64,
     /// Unique.
-    #[model(unique)]
+    #[model(unique, size = 64)]
     pub name: String,
     /// Argon2id over what the client sends, as a PHC string.
+    #[model(size = 255)]
     pub password: Secret,
     /// Which kind of account.
+    #[model(size = 8, check = "user_type IN ('admin', 'user')")]
     pub user_type: UserType,
     /// Set by an operator; refused at login and at the next request.
+    #[model(default = false)]
     pub is_locked: bool,
     /// Pays less and does not wait.
+    #[model(default = false)]
     pub is_vip: bool,
     /// When it was made.
     pub register_time: DateTime<Utc>,
@@ -33,29 +37,37 @@ pub struct Movie {
     /// Chosen by the database.
     pub id: i64,
     /// As uploaded, sanitised.
+    #[model(size = 255)]
     pub name: String,
     /// The stored file's name, of the server's making.
-    #[model(unique)]
+    #[model(unique, size = 64)]
     pub key: String,
     /// Bytes.
+    #[model(check = "file_size >= 0")]
     pub file_size: i64,
     /// The sampled md5 as the client sent it: a hint.
+    #[model(index, size = 32)]
     pub file_md5: String,
     /// BLAKE3 of the content.
+    #[model(size = 64)]
     pub digest: String,
     /// The same while the movie is not deleted, else nothing. Unique, so that of two uploads of
     /// the same content one wins, and a deleted movie may come again.
-    #[model(unique)]
+    #[model(unique, size = 64)]
     pub live_digest: Option<String>,
     /// Whether it costs nothing.
     pub is_free: bool,
     /// What a VIP pays for a charged movie.
+    #[model(default = 5)]
     pub price_vip: i32,
     /// What everyone else pays for it.
+    #[model(default = 10)]
     pub price: i32,
     /// Deleted movies stay as rows, for the records.
+    #[model(default = false)]
     pub is_delete: bool,
     /// The admin who uploaded it.
+    #[model(references = User, index)]
     pub user_id: i64,
     /// When it was stored.
     pub upload_time: DateTime<Utc>,
@@ -84,10 +96,13 @@ pub struct Notice {
     /// Chosen by the database.
     pub id: i64,
     /// At most 200 characters.
+    #[model(size = 200)]
     pub title: String,
     /// At most 8 KiB.
+    #[model(size = 8192)]
     pub content: String,
     /// The admin who published it.
+    #[model(references = User)]
     pub user_id: i64,
     /// When it was published.
     pub create_time: DateTime<Utc>,
@@ -95,21 +110,25 @@ pub struct Notice {
 
 /// One download, written when its bytes begin to be sent.
 #[derive(Clone, Debug, Model)]
-#[model(table = "download_record")]
+#[model(table = "download_record", index(user_id, movie_id))]
 pub struct DownloadRecord {
     /// Chosen by the database.
     pub id: i64,
     /// Who downloaded.
+    #[model(references = User)]
     pub user_id: i64,
     /// What was downloaded.
+    #[model(references = Movie)]
     pub movie_id: i64,
     /// The movie's name as it was.
+    #[model(size = 255)]
     pub movie_name: String,
     /// What this download cost: 0 for a free movie, or one that was paid for before.
     pub price: i32,
     /// When sending began.
     pub download_time: DateTime<Utc>,
     /// Whether the last byte was sent.
+    #[model(default = false)]
     pub completed: bool,
 }
 
@@ -118,9 +137,10 @@ pub struct DownloadRecord {
 #[model(table = "session")]
 pub struct KeptSession {
     /// The SHA-256 of its id, in hexadecimal.
-    #[model(key)]
+    #[model(key, size = 64)]
     pub key: String,
     /// The account's id.
+    #[model(index, size = 64)]
     pub subject: String,
     /// When it was made.
     pub created: DateTime<Utc>,
@@ -131,6 +151,7 @@ pub struct KeptSession {
     /// The longest time after the login.
     pub absolute_seconds: i64,
     /// When it ends if nobody uses it, for sweeping.
+    #[model(index)]
     pub expires: DateTime<Utc>,
 }
 
@@ -139,7 +160,7 @@ pub struct KeptSession {
 #[model(table = "claim")]
 pub struct Claim {
     /// What it is.
-    #[model(key)]
+    #[model(key, size = 64)]
     pub name: String,
     /// When it happened.
     pub claimed: DateTime<Utc>,

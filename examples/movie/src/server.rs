@@ -60,14 +60,19 @@ pub enum StartError {
 impl StartError {
     /// The error and its causes in one line, for a terminal.
     pub fn in_one_line(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            line = format!("{line}: {error}");
-            cause = error.source();
-        }
-        line.replace('\n', " ")
+        with_causes(self).replace('\n', " ")
     }
+}
+
+/// An error and its causes, for a terminal.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
 }
 
 /// A server that serves, on tasks of its own, until it is shut down. Dropping it ends it at once.
@@ -120,7 +125,7 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
     let library = Library::open(&config.data, config.disk_reserve_percent)?;
     let db = match &config.database {
         Some(url) => database::open_url(&url.0).await?,
-        None => database::open_file(&config.data.join("movie.db")).await?,
+        None => database::open_file(&config.data.join(database::SQLITE_FILE)).await?,
     };
     settle(&library, &db).await?;
     let mut sessions = SessionPolicy::default();

@@ -14,5 +14,6 @@ mod classic;
 mod decisions;
 mod disk;
 mod injection;
+mod migrate;
 mod movies;
 mod start;

@@ -1,0 +1,10 @@
+DROP INDEX "movie_file_md5_idx";
+CREATE INDEX "movie_file_md5" ON "movie" ("file_md5");
+DROP INDEX "movie_user_id_idx";
+CREATE INDEX "movie_user_id" ON "movie" ("user_id");
+DROP INDEX "download_record_user_id_movie_id_idx";
+CREATE INDEX "download_record_user_movie" ON "download_record" ("user_id", "movie_id");
+DROP INDEX "session_subject_idx";
+CREATE INDEX "session_subject" ON "session" ("subject");
+DROP INDEX "session_expires_idx";
+CREATE INDEX "session_expires" ON "session" ("expires");
