@@ -19,7 +19,10 @@ mod refusal;
 mod run;
 mod tx;
 
-#[cfg(any(feature = "sqlite", feature = "test"))]
+#[cfg(any(
+    feature = "sqlite",
+    all(feature = "test", any(feature = "mysql", feature = "postgres"))
+))]
 pub(crate) use self::refusal::connection as connection_error;
 
 pub(crate) use self::migrate::{Act, Failure};
