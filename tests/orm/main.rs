@@ -12,6 +12,7 @@ mod counted;
 mod errors;
 mod fields;
 mod generated;
+mod grouping;
 mod hooks;
 mod injection;
 mod keys;

@@ -162,8 +162,18 @@ impl<E: Executor> Executor for Texts<'_, E> {
     }
 }
 
-/// Runs a property on values drawn from a seed, which is printed and can be given by `PACKETBOAT_SEED`.
+/// Values for a property of this file.
 fn values<S: Strategy>(strategy: &S) -> Vec<S::Value> {
+    let cases = if env::var("PACKETBOAT_LONG").is_ok() {
+        10_000
+    } else {
+        256
+    };
+    draw(strategy, cases)
+}
+
+/// Values drawn from a seed, which is printed and can be given by `PACKETBOAT_SEED`.
+pub(crate) fn draw<S: Strategy>(strategy: &S, cases: usize) -> Vec<S::Value> {
     let seed = env::var("PACKETBOAT_SEED")
         .map_or_else(|_| rand_seed(), |seed| seed.parse().expect("a number"));
     println!("PACKETBOAT_SEED={seed}");
@@ -171,11 +181,6 @@ fn values<S: Strategy>(strategy: &S) -> Vec<S::Value> {
     bytes[..8].copy_from_slice(&u64::to_le_bytes(seed));
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let cases = if env::var("PACKETBOAT_LONG").is_ok() {
-        10_000
-    } else {
-        256
-    };
     (0..cases)
         .map(|_| strategy.new_tree(&mut runner).expect("a value").current())
         .collect()

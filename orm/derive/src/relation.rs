@@ -141,8 +141,8 @@ fn handle(own: &Own<'_>, relation: &Relation) -> Result<TokenStream> {
     let (kind, make, doc) = match (relation.kind, &relation.through) {
         (Kind::BelongsTo, _) => belongs_to(own, relation)?,
         (Kind::HasMany, Some(through)) => {
-            let by = columns(through, relation.by.as_ref(), &default(ident));
-            let to = columns(through, relation.to.as_ref(), &default(&last(model)));
+            let by = columns(through, relation.by.as_ref(), &default(ident, name));
+            let to = columns(through, relation.to.as_ref(), &default(&last(model), name));
             let make = constructor("through", by.len(), name.span());
             let make_to = constructor("to", to.len(), name.span());
             (
@@ -156,7 +156,7 @@ fn handle(own: &Own<'_>, relation: &Relation) -> Result<TokenStream> {
             )
         }
         (kind, _) => {
-            let by = columns(model, relation.by.as_ref(), &default(ident));
+            let by = columns(model, relation.by.as_ref(), &default(ident, name));
             let make = constructor("has", by.len(), name.span());
             let (kind, doc) = if kind == Kind::HasMany {
                 (
@@ -249,13 +249,11 @@ fn own_field(path: &Path) -> Result<Ident> {
         .ok_or_else(|| Error::new(path.span(), "expected a field of this struct"))
 }
 
-/// The column that holds the key of this model unless told otherwise: `user_id`.
-fn default(model: &Ident) -> Ident {
-    format_ident!(
-        "{}_id",
-        snake_case(&model.unraw().to_string()),
-        span = model.span()
-    )
+/// The column that holds the key of this model unless told otherwise: `user_id`. What the compiler says of it, it says
+/// of the relation's name.
+fn default(model: &Ident, name: &Ident) -> Ident {
+    let model = snake_case(&model.unraw().to_string());
+    format_ident!("{model}_id", span = name.span())
 }
 
 fn last(path: &Path) -> Ident {

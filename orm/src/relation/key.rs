@@ -1,6 +1,4 @@
-//! The keys of rows in one form, so that rows of two models can be matched.
-
-use std::collections::HashMap;
+//! The key of a row in one form, so that rows of two models can be matched.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use rust_decimal::Decimal;
@@ -9,23 +7,40 @@ use uuid::Uuid;
 use crate::codec::{Sink, Source, sealed};
 use crate::error::Result;
 use crate::model::Model;
-use crate::relation::one_of::Keys;
 use crate::table::{ColumnDef, SqlType};
 use crate::unfit;
-use crate::value::{List, Value};
+use crate::value::List;
 
 /// The key that a row has, or that it refers to: the columns that were written last.
 ///
 /// An integer alone, which most keys are, stays one. Everything else becomes bytes, equal where the values are.
 #[derive(Default)]
 pub(super) struct Key {
-    int: i64,
-    bytes: Vec<u8>,
+    pub(super) int: i64,
+    pub(super) bytes: Vec<u8>,
     /// Whether one of them is NULL, which refers to nothing.
-    null: bool,
+    pub(super) null: bool,
+    /// Whether it is always one integer, so that nobody asks for bytes.
+    is_int: bool,
 }
 
 impl Key {
+    /// Keys of these columns.
+    pub(super) fn new(columns: &[&'static ColumnDef]) -> Self {
+        let is_int = match columns {
+            [only] => matches!(only.ty(), SqlType::I16 | SqlType::I32 | SqlType::I64),
+            _ => false,
+        };
+        Self {
+            is_int,
+            ..Self::default()
+        }
+    }
+
+    pub(super) const fn is_int(&self) -> bool {
+        self.is_int
+    }
+
     /// Takes the key of a row.
     pub(super) fn of<M: Model>(&mut self, row: &M, columns: &[usize]) -> Result<()> {
         self.clear();
@@ -110,6 +125,9 @@ impl Sink for Key {
 
     fn i64(&mut self, _: &ColumnDef, value: i64) -> Result<()> {
         self.int = value;
+        if self.is_int {
+            return Ok(());
+        }
         self.fixed(value.to_le_bytes())
     }
 
@@ -163,131 +181,4 @@ impl Sink for Key {
         // No field puts one.
         Ok(())
     }
-}
-
-/// Which rows have a key.
-pub(super) struct Index {
-    first: First,
-    /// For each row, the next one with the same key; empty while all keys differ.
-    next: Vec<Option<usize>>,
-    key: Key,
-    /// The key looked up last, and what was found: rows that belong together often stand together.
-    last: Option<(i64, Option<usize>)>,
-}
-
-/// The row that has a key, or one of them.
-enum First {
-    Bytes(HashMap<Box<[u8]>, usize>),
-    Ints(HashMap<i64, usize>),
-}
-
-impl Index {
-    /// The index of the rows by these columns, and their keys.
-    pub(super) fn of<M: Model>(rows: &[M], columns: &[usize]) -> Result<(Self, Keys)> {
-        let mut this = Self {
-            first: First::Bytes(HashMap::new()),
-            next: Vec::new(),
-            key: Key::default(),
-            last: None,
-        };
-        let is_int = |ty| matches!(ty, SqlType::I16 | SqlType::I32 | SqlType::I64);
-        let keys = match *columns {
-            [only] if is_int(M::TABLE.columns()[only].ty()) => {
-                Keys::Ints(this.add_ints(rows, only)?)
-            }
-            _ => Keys::Values(this.add_values(rows, columns)?),
-        };
-        Ok((this, keys))
-    }
-
-    fn add_ints<M: Model>(&mut self, rows: &[M], column: usize) -> Result<Vec<i64>> {
-        let mut first = HashMap::with_capacity(rows.len());
-        let mut keys = Vec::with_capacity(rows.len());
-        for (at, row) in rows.iter().enumerate() {
-            self.key.of(row, &[column])?;
-            if self.key.null {
-                continue;
-            }
-            match first.entry(self.key.int) {
-                std::collections::hash_map::Entry::Vacant(entry) => {
-                    keys.push(self.key.int);
-                    entry.insert(at);
-                }
-                std::collections::hash_map::Entry::Occupied(entry) => {
-                    chain(&mut self.next, rows.len(), *entry.get(), at);
-                }
-            }
-        }
-        self.first = First::Ints(first);
-        Ok(keys)
-    }
-
-    fn add_values<M: Model>(&mut self, rows: &[M], columns: &[usize]) -> Result<Vec<Value>> {
-        let mut first = HashMap::with_capacity(rows.len());
-        let mut keys = Vec::with_capacity(rows.len() * columns.len());
-        for (at, row) in rows.iter().enumerate() {
-            self.key.of(row, columns)?;
-            if self.key.null {
-                continue;
-            }
-            match first.get(self.key.bytes.as_slice()) {
-                None => {
-                    for &column in columns {
-                        keys.push(Value::of_column(row, column));
-                    }
-                    first.insert(Box::from(self.key.bytes.as_slice()), at);
-                }
-                Some(&before) => chain(&mut self.next, rows.len(), before, at),
-            }
-        }
-        self.first = First::Bytes(first);
-        Ok(keys)
-    }
-
-    /// The rows whose key these columns of another row refer to.
-    pub(super) fn of_row<M: Model>(&mut self, row: &M, columns: &[usize]) -> Result<Option<usize>> {
-        self.key.of(row, columns)?;
-        Ok(self.found())
-    }
-
-    /// The first of the rows whose key stands in the columns from `at` on.
-    pub(super) fn of_source<R: Source>(
-        &mut self,
-        row: &R,
-        at: usize,
-        columns: &[&'static ColumnDef],
-    ) -> Result<Option<usize>> {
-        self.key.read(row, at, columns)?;
-        Ok(self.found())
-    }
-
-    /// The next row with the same key.
-    pub(super) fn next(&self, row: usize) -> Option<usize> {
-        self.next.get(row).copied().flatten()
-    }
-
-    fn found(&mut self) -> Option<usize> {
-        if self.key.null {
-            return None;
-        }
-        match &self.first {
-            First::Bytes(first) => first.get(self.key.bytes.as_slice()).copied(),
-            First::Ints(first) => match self.last {
-                Some((key, found)) if key == self.key.int => found,
-                _ => {
-                    let found = first.get(&self.key.int).copied();
-                    self.last = Some((self.key.int, found));
-                    found
-                }
-            },
-        }
-    }
-}
-
-/// Puts row `at` behind row `before`, which has the same key.
-fn chain(next: &mut Vec<Option<usize>>, rows: usize, before: usize, at: usize) {
-    if next.is_empty() {
-        next.resize(rows, None);
-    }
-    next[at] = next[before].replace(at);
 }

@@ -11,7 +11,7 @@ use crate::expr::Node;
 use crate::model::Model;
 use crate::relation::Relation;
 use crate::relation::ends::positions;
-use crate::relation::key::Index;
+use crate::relation::index::Index;
 use crate::relation::kind::Kind;
 use crate::relation::one_of::OneOf;
 use crate::relation::top::top;
@@ -162,7 +162,7 @@ where
     ) -> Result<Vec<Self::Out>> {
         let own = self.ends.own(M::TABLE);
         let other = self.ends.other(C::TABLE);
-        let (index, keys) = Index::of(rows, &positions(M::TABLE, &own))?;
+        let (index, keys) = Index::of(rows, &own)?;
         let mut found = Found::<C, K> {
             index,
             by: if self.ends.is_between() {

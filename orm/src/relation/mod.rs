@@ -2,6 +2,7 @@
 
 mod declare;
 mod ends;
+mod index;
 mod key;
 mod kind;
 mod load;
