@@ -115,7 +115,7 @@ async fn what_the_tables_promise_is_kept_under_one_name(bed: impl Bed) {
 async fn a_delete_does_what_the_foreign_key_says(bed: impl Bed) {
     let db = bed.db();
     models().create(db).await.expect("the tables");
-    let shelf = shelf(db).await;
+    let mut shelf = shelf(db).await;
     let mut faust = volume(&shelf, 100);
     faust.insert(db).await.expect("a volume");
     let mut remark = Remark {
