@@ -75,6 +75,17 @@ fn sql_is_declared_safe_in_one_module_only() {
 }
 
 #[test]
+fn arithmetic_is_checked_in_release() {
+    let (_, manifest) = files()
+        .into_iter()
+        .find(|(path, _)| path == Path::new("Cargo.toml"))
+        .expect("the workspace's manifest");
+    let manifest = manifest.parse::<toml::Table>().expect("TOML");
+    let checks = &manifest["profile"]["release"]["overflow-checks"];
+    assert_eq!(checks.as_bool(), Some(true));
+}
+
+#[test]
 fn no_file_names_a_path_of_somebodys_machine() {
     let folders = ["home", "root", "Users", "work", "opt", "workspace"];
     let words = folders.map(|folder| format!(" /{folder}/"));

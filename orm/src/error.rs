@@ -23,6 +23,8 @@ pub enum Error {
     #[error("the transaction was aborted by an earlier error, only a rollback is left")]
     Aborted,
     /// A lock or a serialization conflict with another transaction: running the whole transaction again may succeed.
+    ///
+    /// On SQLite also when the one connection that writes was not free in time.
     #[error("{dialect} refused because of a concurrent transaction")]
     Busy {
         /// Which database said so.
@@ -46,8 +48,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// No connection, or a connection that broke: the network, a server that went away, a pool that is closed or
-    /// exhausted.
+    /// No connection, or one that broke before anything could be kept: the network, a server that went away or takes no
+    /// writes any more, tables that have changed below prepared statements, a pool that is closed or exhausted.
+    ///
+    /// Nothing was changed: not by the statement, and not by the transaction that it stood in. The pool connects anew by
+    /// itself, so the same again may succeed, a little later. Where something may have been changed, the error is
+    /// [`Unconfirmed`](Self::Unconfirmed).
     #[error("no usable connection to the database")]
     Connection {
         /// The driver's error.
@@ -191,6 +197,17 @@ pub enum Error {
         /// How many may be open.
         max_open: usize,
     },
+    /// The connection broke, or the server fell silent, while a write or a COMMIT was under way: nobody knows whether it
+    /// happened.
+    ///
+    /// Repeat it only where a second run does no harm: it sets a value and does not add to one, or it stores a key of the
+    /// application's own choice under a unique constraint, whose [`UniqueViolation`](Self::UniqueViolation) then says
+    /// that the first run has happened.
+    #[error("the connection was lost before the database confirmed the write")]
+    Unconfirmed {
+        /// The driver's error.
+        source: sqlx::Error,
+    },
     /// Another row has this value already.
     #[error("table {table:?} has a row with the same {}", columns.join(", "))]
     UniqueViolation {
@@ -217,6 +234,20 @@ pub enum Error {
         /// What was asked for, and what to do instead.
         what: &'static str,
     },
+    /// A pool was used inside its own transaction, which holds the connection that this would wait for: it would wait
+    /// for itself. Nothing was sent.
+    ///
+    /// ```no_run
+    /// # use packetboat_orm::{DbPool, Model, ModelExt, Result, transaction};
+    /// # #[derive(Model)] struct User { id: i64, name: String }
+    /// # async fn f(db: &DbPool, mut ann: User) -> Result<()> {
+    /// transaction(db, async |tx| ann.insert(db).await).await // wrong: `insert(tx)`
+    /// # }
+    /// ```
+    #[error(
+        "the pool was used inside its own transaction, which holds its connection; pass the transaction instead"
+    )]
+    WouldDeadlock,
 }
 
 impl Error {
@@ -263,15 +294,19 @@ impl Error {
             | Self::Database { source, .. }
             | Self::ForeignKeyViolation { source, .. }
             | Self::NotNullViolation { source, .. }
+            | Self::Unconfirmed { source }
             | Self::UniqueViolation { source, .. } => Some(source),
             _ => None,
         }
     }
 
-    /// Whether a connection was the problem, and not the statement.
+    /// Whether a connection was the problem, and not the statement: the database is unavailable.
+    ///
+    /// After [`Connection`](Self::Connection) the same may be tried again; after [`Unconfirmed`](Self::Unconfirmed) only
+    /// what does no harm twice.
     #[must_use]
     pub const fn is_connection(&self) -> bool {
-        matches!(self, Self::Connection { .. })
+        matches!(self, Self::Connection { .. } | Self::Unconfirmed { .. })
     }
 }
 

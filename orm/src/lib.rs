@@ -82,7 +82,7 @@ pub use crate::codec::{Decode, Params, Sink, Source};
 pub use crate::constraint::{Check, ForeignKey, Index, OnDelete, References};
 pub use crate::cover::{AliasOf, TableRef};
 pub use crate::dialect::Dialect;
-pub use crate::driver::{Connection, DbConnection, DbPool, DbTx, Driver, Pooled, Tx};
+pub use crate::driver::{Connection, DbConnection, DbOptions, DbPool, DbTx, Driver, Pooled, Tx};
 pub use crate::error::{Error, Result, Unfit};
 pub use crate::executor::{Collect, Demand, Done, Executor, Finish};
 pub use crate::expr::{

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::driver::frame;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::transaction::end;
@@ -202,27 +203,30 @@ impl Retry {
         X: From<Error> + Transient,
         F: AsyncFnOnce(&mut E::Tx) -> Result<T, X> + Clone,
     {
-        let mut refusal = None;
-        loop {
-            let outcome = match (db.enter().await, refusal.take()) {
-                (Ok(mut tx), _) => {
-                    let outcome = run.clone()(&mut tx).await;
-                    end(tx, outcome).await
-                }
-                // The refusal has ended the transaction around this one too, and says more than what came of it.
-                (Err(Error::Aborted), Some(refusal)) => return Err(refusal),
-                (Err(error), _) => Err(error.into()),
-            };
-            let error = match outcome {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let Some(delay) = self.next_delay(&error) else {
-                return Err(error);
-            };
-            refusal = Some(error);
-            sleep(delay).await;
-        }
+        frame::scope(async move {
+            let mut refusal = None;
+            loop {
+                let outcome = match (frame::entering(db.enter()).await, refusal.take()) {
+                    (Ok(mut tx), _) => {
+                        let outcome = run.clone()(&mut tx).await;
+                        end(tx, outcome).await
+                    }
+                    // The refusal has ended the transaction around this one too, and says more than what came of it.
+                    (Err(Error::Aborted), Some(refusal)) => return Err(refusal),
+                    (Err(error), _) => Err(error.into()),
+                };
+                let error = match outcome {
+                    Ok(value) => return Ok(value),
+                    Err(error) => error,
+                };
+                let Some(delay) = self.next_delay(&error) else {
+                    return Err(error);
+                };
+                refusal = Some(error);
+                sleep(delay).await;
+            }
+        })
+        .await
     }
 
     /// How long to wait before the next attempt; `None` when there is to be none.

@@ -10,7 +10,7 @@ use sqlx::sqlite::{
 
 use crate::codec::Params;
 use crate::dialect::Dialect;
-use crate::driver::{Driver as _, Tx, connection_error};
+use crate::driver::{Driver as _, Tx, connection_error, run_within};
 use crate::error::Result;
 use crate::executor::{Collect, Done, Executor};
 use crate::shared::Shared;
@@ -27,8 +27,9 @@ pub async fn open(path: impl AsRef<Path>) -> Result<Pool> {
 
 /// How to open a database.
 ///
-/// Every connection waits up to 5 seconds for a lock, checks foreign keys, and writes ahead (WAL), so that readers and
-/// the writer do not wait for each other.
+/// Every connection checks foreign keys, and writes ahead (WAL), so that readers and the writer do not wait for each
+/// other. Who wants to write waits up to 5 seconds: for the one connection that writes, and for a lock that another
+/// process holds, together.
 ///
 /// The writer syncs at every commit (`synchronous = FULL`): what was committed survives a power cut. SQLite's usual
 /// advice for WAL, `NORMAL`, syncs at checkpoints only: a power cut then undoes the last commits, though it leaves the
@@ -39,6 +40,7 @@ pub struct Options {
     connect: SqliteConnectOptions,
     readers: u32,
     relaxed: bool,
+    busy_timeout: Duration,
     in_memory: bool,
 }
 
@@ -69,6 +71,7 @@ impl Options {
             connect,
             readers: 4,
             relaxed: false,
+            busy_timeout: Duration::from_secs(5),
             in_memory,
         }
     }
@@ -82,6 +85,13 @@ impl Options {
     /// Syncs at checkpoints and not at every commit: faster, but a power cut undoes the last commits.
     pub fn relaxed(mut self) -> Self {
         self.relaxed = true;
+        self
+    }
+
+    /// How long to wait for a connection and for a lock together, before it is [`Error::Busy`](crate::Error::Busy); 5
+    /// seconds by default.
+    pub fn busy_timeout(mut self, time: Duration) -> Self {
+        self.busy_timeout = time;
         self
     }
 
@@ -100,44 +110,48 @@ impl Options {
             .connect
             .create_if_missing(true)
             // Set on the handle before any statement, so that the others wait as well.
-            .busy_timeout(Duration::from_secs(5))
+            .busy_timeout(self.busy_timeout)
             .foreign_keys(true)
             .synchronous(synchronous);
         if self.in_memory {
-            let pool = pool(1)
+            let pool = pool(1, self.busy_timeout)
                 .connect_with(connect)
                 .await
                 .map_err(connection_error)?;
             return Ok(Pool {
                 writer: pool.clone(),
                 readers: pool,
+                busy_timeout: Some(self.busy_timeout),
             });
         }
         // The writer first: it makes the file, and the journal mode is kept in it.
         let write = connect.clone().journal_mode(SqliteJournalMode::Wal);
-        let writer = pool(1)
+        let writer = pool(1, self.busy_timeout)
             .connect_with(write)
             .await
             .map_err(connection_error)?;
         let read = connect.create_if_missing(false).pragma("query_only", "ON");
-        let readers = pool(self.readers)
+        let readers = pool(self.readers, self.busy_timeout)
             .connect_with(read)
             .await
             .map_err(connection_error)?;
-        Ok(Pool { writer, readers })
+        Ok(Pool {
+            writer,
+            readers,
+            busy_timeout: Some(self.busy_timeout),
+        })
     }
 }
 
 /// Connections that stay: there is no server that could have gone away, and one in memory must not end.
-fn pool(connections: u32) -> SqlitePoolOptions {
+fn pool(connections: u32, acquire_timeout: Duration) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .min_connections(1)
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        // Longer than the writer's wait for a lock that another process holds.
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(acquire_timeout)
 }
 
 /// One connection that writes and several that read. Cheap to clone; pass it as `&pool`.
@@ -148,6 +162,8 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 pub struct Pool {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// For a connection and a lock together; `None` for a pool that was made with sqlx, which has two times for them.
+    busy_timeout: Option<Duration>,
 }
 
 impl Pool {
@@ -167,9 +183,10 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`Executor::enter`]; [`Error::Busy`](crate::Error::Busy) when another process holds the lock for longer than 5 seconds.
+    /// As [`Executor::enter`]; [`Error::Busy`](crate::Error::Busy) when another transaction or process holds the lock
+    /// for longer than 5 seconds.
     pub async fn begin(&self) -> Result<Tx<sqlx::Sqlite>> {
-        Tx::begin(&self.writer, sqlx::Sqlite::BEGIN).await
+        Tx::begin_within(&self.writer, sqlx::Sqlite::BEGIN, self.busy_timeout).await
     }
 
     /// Begins a transaction on a reader: it sees one state of the database, and the writer goes on meanwhile.
@@ -179,7 +196,7 @@ impl Pool {
     /// As [`Executor::enter`]. The database refuses a write in it; SQLite does so on the readers of [`open`], and not on a
     /// pool that was made with sqlx, or in memory.
     pub async fn begin_read(&self) -> Result<Tx<sqlx::Sqlite>> {
-        Tx::begin(&self.readers, sqlx::Sqlite::BEGIN_READ).await
+        Tx::begin_within(&self.readers, sqlx::Sqlite::BEGIN_READ, self.busy_timeout).await
     }
 
     /// Closes every connection, once each has come back. The readers close first, so that the writer, as the last one,
@@ -196,6 +213,7 @@ impl From<SqlitePool> for Pool {
         Self {
             writer: pool.clone(),
             readers: pool,
+            busy_timeout: None,
         }
     }
 }
@@ -219,11 +237,11 @@ impl Executor for Pool {
         out: C,
     ) -> Result<(C, Done)> {
         let pool = if statement.kind().is_read() {
-            &mut self.readers
+            &self.readers
         } else {
-            &mut self.writer
+            &self.writer
         };
-        pool.run(statement, params, out).await
+        run_within(pool, self.busy_timeout, statement, params, out).await
     }
 }
 

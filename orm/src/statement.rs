@@ -100,6 +100,13 @@ impl Statement {
         Self::new(Kind::Transaction, None, sql, Location::caller())
     }
 
+    /// How long SQLite waits for a lock on this connection.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn busy_timeout(millis: u32) -> Self {
+        let sql = AssertSqlSafe(format!("PRAGMA busy_timeout = {millis}")).into_sql_str();
+        Self::new(Kind::Transaction, None, sql, Location::caller())
+    }
+
     const fn new(
         kind: Kind,
         table: Option<&'static Table>,

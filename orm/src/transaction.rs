@@ -1,5 +1,6 @@
 //! All or nothing: a closure in a transaction.
 
+use crate::driver::frame;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Finish};
 
@@ -84,9 +85,12 @@ where
     X: From<Error>,
     F: AsyncFnOnce(&mut E::Tx) -> Result<T, X>,
 {
-    let mut tx = db.enter().await?;
-    let outcome = run(&mut tx).await;
-    end(tx, outcome).await
+    frame::scope(async move {
+        let mut tx = frame::entering(db.enter()).await?;
+        let outcome = run(&mut tx).await;
+        end(tx, outcome).await
+    })
+    .await
 }
 
 /// Keeps what a closure did, or undoes it.

@@ -39,7 +39,7 @@ mod cases {
                 amount: i64,
             }
 
-            #[allow(dead_code)]
+            #[allow(dead_code, reason = "not every test needs it")]
             fn coin(owner: &str) -> Coin {
                 Coin {
                     id: 0,
@@ -48,7 +48,7 @@ mod cases {
                 }
             }
 
-            #[allow(dead_code)]
+            #[allow(dead_code, reason = "not every test needs it")]
             async fn owners(mut db: impl Executor) -> Vec<String> {
                 let coins = Coin::select()
                     .order_by(coin::owner.asc())
@@ -58,7 +58,7 @@ mod cases {
                 coins.into_iter().map(|coin| coin.owner).collect()
             }
 
-            #[allow(dead_code)]
+            #[allow(dead_code, reason = "not every test needs it")]
             async fn fresh(mut db: impl Executor) {
                 sql(concat!("DROP TABLE IF EXISTS ", $name))
                     .exec(&mut db)

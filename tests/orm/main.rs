@@ -7,20 +7,25 @@
 mod bed;
 mod models;
 
+mod busy;
 mod cancel;
 mod counted;
+mod edges;
 mod errors;
 mod fields;
+mod foreign;
 mod generated;
 mod grouping;
 mod hooks;
 mod injection;
 mod keys;
 mod migrate;
+mod partition;
 mod properties;
 mod query;
 mod race;
 mod relations;
+mod restart;
 mod retry;
 mod roles;
 mod router;
@@ -30,10 +35,11 @@ mod tenants;
 mod traced;
 mod tracked;
 mod transactions;
-mod upsert;
 mod unit_of_work;
+mod upsert;
 mod wrappers;
 mod write;
+mod zones;
 
 /// Instantiates the tests of a file on every database.
 macro_rules! on_every_database {

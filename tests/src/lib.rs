@@ -5,12 +5,14 @@
 //! | [`child`] | a server as a process of its own, to measure and to kill |
 //! | [`faults`] | the rows of `faults.toml` |
 //! | [`peer`] | a peer that speaks raw bytes |
+//! | [`postgres`] | a PostgreSQL of a test's own, to crash |
 //! | [`proxy`] | a network that fails |
 //! | [`results`] | which tests ran, out of a test runner's log |
 
 pub mod child;
 pub mod faults;
 pub mod peer;
+pub mod postgres;
 pub mod proxy;
 pub mod results;
 

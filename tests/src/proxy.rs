@@ -1,4 +1,4 @@
-//! A TCP proxy that misbehaves: it cuts, resets, slices and delays what passes.
+//! A TCP proxy that misbehaves: it cuts, resets, slices and delays what passes, and partitions the network.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -72,6 +73,7 @@ impl Weather {
 #[derive(Debug)]
 pub struct Proxy {
     addr: SocketAddr,
+    cut: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -84,17 +86,30 @@ impl Proxy {
     pub async fn start(server: SocketAddr, weather: Weather) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let addr = listener.local_addr()?;
+        let (cut, cuts) = watch::channel(false);
         let task = tokio::spawn(async move {
             // Dropped with this task, and all connections with it.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
+                let cuts = cuts.clone();
                 connections.spawn(async move {
                     // A connection that breaks is what a proxy of this kind is for.
-                    let _ = pass(client, server, weather).await;
+                    let _ = pass(client, server, weather, cuts).await;
                 });
             }
         });
-        Ok(Self { addr, task })
+        Ok(Self { addr, cut, task })
+    }
+
+    /// Cuts the network: nothing passes any more in either direction, on connections old and new, and nobody is told.
+    pub fn cut(&self) {
+        self.cut.send_replace(true);
+    }
+
+    /// Mends the network for new connections. Those that it was cut for are forgotten on the way, as by a firewall: they
+    /// stay open and silent.
+    pub fn mend(&self) {
+        self.cut.send_replace(false);
     }
 
     /// Where it listens.
@@ -110,11 +125,24 @@ impl Drop for Proxy {
     }
 }
 
-async fn pass(mut client: TcpStream, server: SocketAddr, weather: Weather) -> io::Result<()> {
+async fn pass(
+    mut client: TcpStream,
+    server: SocketAddr,
+    weather: Weather,
+    mut cut: watch::Receiver<bool>,
+) -> io::Result<()> {
+    if *cut.borrow_and_update() {
+        return std::future::pending().await;
+    }
     let mut server = TcpStream::connect(server).await?;
     server.set_nodelay(true)?;
     client.set_nodelay(true)?;
-    match exchange(&mut client, &mut server, weather).await? {
+    let end = tokio::select! {
+        end = exchange(&mut client, &mut server, weather) => end?,
+        // The sender lives as long as this task.
+        _ = cut.wait_for(|cut| *cut) => Some(End::Silence),
+    };
+    match end {
         // Both sockets are closed by dropping them.
         None | Some(End::Close) => Ok(()),
         // One that is closed with no linger time sends RST, and not FIN.
@@ -242,6 +270,40 @@ mod tests {
         })
         .await;
         assert_eq!(end.expect_err("RST").kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn a_cut_network_is_silent_and_mends_for_new_connections() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a port");
+        let server = listener.local_addr().expect("an address");
+        let proxy = Proxy::start(server, Weather::default())
+            .await
+            .expect("a proxy");
+        let connect = async || {
+            TcpStream::connect(proxy.addr())
+                .await
+                .expect("a connection")
+        };
+        let mut old = connect().await;
+        let (mut old_server, _) = listener.accept().await.expect("the proxy's connection");
+        old.write_all(b"a").await.expect("it passes");
+        assert_eq!(old_server.read_u8().await.expect("it has passed"), b'a');
+
+        proxy.cut();
+        let mut during = connect().await;
+        tokio::task::yield_now().await;
+        for stream in [&mut old, &mut during] {
+            stream.write_all(b"b").await.expect("nobody is told");
+        }
+        proxy.mend();
+        let mut new = connect().await;
+        new.write_all(b"c").await.expect("it passes");
+        let (mut new_server, _) = listener.accept().await.expect("the proxy's connection");
+        assert_eq!(new_server.read_u8().await.expect("it has passed"), b'c');
+        let silent = tokio::time::timeout(Duration::from_millis(100), old_server.read_u8()).await;
+        assert!(silent.is_err(), "{silent:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::codec::Params;
 use crate::dialect::Dialect;
 use crate::driver::lease::Lease;
 use crate::driver::tx::{Session, Tx};
-use crate::driver::{Driver, refusal};
+use crate::driver::{Driver, acquire};
 use crate::error::Result;
 use crate::executor::{Collect, Done, Executor};
 use crate::statement::Statement;
@@ -30,18 +30,20 @@ impl<DB: Driver> Connection<DB> {
     ///
     /// [`Error::Connection`](crate::Error::Connection) when there is none.
     pub async fn acquire(pool: &Pool<DB>) -> Result<Self> {
-        pool.acquire()
-            .await
-            .map(Self::from)
-            .map_err(refusal::connection)
+        acquire(pool, true).await.map(Self::on)
+    }
+
+    /// A connection of a pool.
+    pub(super) const fn on(lease: Lease<DB>) -> Self {
+        Self {
+            session: Session::new(lease),
+        }
     }
 }
 
 impl<DB: Driver> From<PoolConnection<DB>> for Connection<DB> {
     fn from(connection: PoolConnection<DB>) -> Self {
-        Self {
-            session: Session::new(Lease::new(connection)),
-        }
+        Self::on(Lease::new(connection))
     }
 }
 

@@ -74,6 +74,17 @@ impl<DB: Driver> Home<DB> {
         }
     }
 
+    /// The connection, if it is here; nothing is left then.
+    pub(super) fn take(&mut self) -> Option<PoolConnection<DB>> {
+        match mem::replace(&mut self.place, Place::Left) {
+            Place::Here(connection) => Some(connection),
+            other => {
+                self.place = other;
+                None
+            }
+        }
+    }
+
     /// Closes the connection, and does not give it back to its pool.
     pub(super) fn close(&mut self) {
         match mem::replace(&mut self.place, Place::Left) {

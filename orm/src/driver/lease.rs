@@ -1,4 +1,4 @@
-//! A pooled connection that never goes back to its pool inside a transaction.
+//! A pooled connection that never goes back to its pool inside a transaction, nor keeps a place there when it is lost.
 
 use std::time::Duration;
 
@@ -6,14 +6,18 @@ use sqlx::pool::PoolConnection;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::driver::Driver;
 use crate::driver::home::Home;
-use crate::error::Result;
+use crate::driver::vigil::Vigil;
+use crate::driver::{Driver, frame};
+use crate::error::{Error, Result};
 use crate::executor::{Collect, Done};
 use crate::statement::Statement;
 
 /// How long a rollback in the background may take before the connection is closed instead.
 const ROLLBACK_TIME: Duration = Duration::from_secs(5);
+
+/// How long a connection that goes back to its pool may take to show that it is of use.
+const RETURN_TIME: Duration = Duration::from_secs(1);
 
 /// A connection on loan from its pool.
 ///
@@ -25,30 +29,78 @@ pub(super) struct Lease<DB: Driver> {
     /// Whether the connection owes an answer; still set when the future of the statement was dropped.
     owes: bool,
     /// Whether this is the attempt to clean up, so that there is no second one.
-    rolling_back: bool,
+    cleaning_up: bool,
+    /// Whether it is known to be of no use any more.
+    lost: bool,
+    /// Whether the transaction on it was begun to read only, so that being refused to write says nothing of the server.
+    reads_only: bool,
+    /// Who asks the server after a silence; `None` on SQLite, and on a pool that was made with sqlx.
+    vigil: Option<Vigil<DB>>,
+    /// What gives the connection its usual settings back.
+    restore: Option<Statement>,
+    /// Says, as long as it lives, that a transaction holds this connection.
+    token: Option<frame::Token>,
 }
 
 impl<DB: Driver> Lease<DB> {
     pub(super) const fn new(connection: PoolConnection<DB>) -> Self {
+        Self::at(Home::new(connection))
+    }
+
+    const fn at(home: Home<DB>) -> Self {
         Self {
-            home: Home::new(connection),
+            home,
             owes: false,
-            rolling_back: false,
+            cleaning_up: false,
+            lost: false,
+            reads_only: false,
+            vigil: None,
+            restore: None,
+            token: None,
         }
     }
 
-    pub(super) const fn arm(&mut self) {
+    /// This one, whose server is asked after a silence.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub(super) fn with_vigil(mut self, vigil: Option<&Vigil<DB>>) -> Self {
+        self.vigil = vigil.cloned();
+        self
+    }
+
+    /// This one, noted as held by a transaction.
+    pub(super) fn with_token(mut self, token: Option<frame::Token>) -> Self {
+        self.token = token;
+        self
+    }
+
+    /// This one in an unusual setting: what puts it back is run before the next one gets the connection.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn with_restore(mut self, restore: Statement) -> Self {
+        self.restore = Some(restore);
+        self
+    }
+
+    /// Before this BEGIN.
+    pub(super) fn arm(&mut self, begin: &'static str) {
         self.home.armed = true;
+        self.reads_only = begin == DB::BEGIN_READ && DB::BEGIN_READ != DB::BEGIN;
     }
 
     /// The server has said that no transaction is open.
-    pub(super) const fn disarm(&mut self) {
+    pub(super) fn disarm(&mut self) {
         self.home.armed = false;
+        self.reads_only = false;
+        self.token = None;
     }
 
     /// Whether the connection can be used no more, since a statement on it was dropped.
     pub(super) const fn is_broken(&self) -> bool {
         self.owes && !DB::SURVIVES_CANCEL
+    }
+
+    /// Whether the connection is known to be of no use any more; closing it is all that is left to do.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.lost
     }
 
     pub(super) async fn run<C: Collect>(
@@ -57,50 +109,104 @@ impl<DB: Driver> Lease<DB> {
         values: DB::Values,
         out: C,
     ) -> Result<(C, Done)> {
-        let outcome = DB::run_at_home(&mut self.home, &mut self.owes, statement, values, out).await;
+        let run = DB::run_at_home(&mut self.home, &mut self.owes, statement, values, out);
+        let outcome = match &self.vigil {
+            Some(vigil) => vigil.over(run).await,
+            None => run.await,
+        };
         self.owes = false;
-        outcome
+        outcome.map_err(|error| self.noted(error, statement.kind().is_read()))
     }
 
     pub(super) async fn control(&mut self, statement: Statement) -> Result<()> {
         let connection = self.home.get().await?;
         self.owes = true;
-        let outcome = DB::control(connection, statement).await;
+        let run = DB::control(connection, statement);
+        let outcome = match &self.vigil {
+            Some(vigil) => vigil.over(run).await,
+            None => run.await,
+        };
         self.owes = false;
-        outcome
+        outcome.map_err(|error| self.noted(error, true))
     }
 
-    /// Waits for whatever is under way on the connection, and undoes it.
-    async fn roll_back(mut self) {
-        let rollback = self.control(Statement::control("ROLLBACK", None));
-        match timeout(ROLLBACK_TIME, rollback).await {
-            Ok(Ok(())) => self.disarm(),
-            // There was nothing to undo: BEGIN itself had failed.
-            Ok(Err(error)) if error.driver().is_some_and(DB::says_no_transaction) => self.disarm(),
-            Ok(Err(_)) | Err(_) => {}
+    /// Notes what an error says of the connection, and tells whether anything can have been changed.
+    fn noted(&mut self, error: Error, reads: bool) -> Error {
+        match error {
+            Error::Connection { source } | Error::Unconfirmed { source } => {
+                self.lost = true;
+                // What a transaction has not committed is undone by the server.
+                if self.home.armed || reads {
+                    Error::Connection { source }
+                } else {
+                    Error::Unconfirmed { source }
+                }
+            }
+            Error::Database { source, .. }
+                if DB::is_outdated(&source)
+                    || (!self.reads_only && DB::takes_no_writes(&source)) =>
+            {
+                self.lost = true;
+                if let Some(vigil) = &self.vigil {
+                    vigil.leave();
+                }
+                Error::Connection { source }
+            }
+            error => error,
+        }
+    }
+
+    /// Gives the connection back to its pool, or gives it up.
+    ///
+    /// The pool first waits for an answer on it, without a deadline and in the connection's place: in a network that was
+    /// cut at that moment, it would keep the place for many minutes after the network is back.
+    fn give_back(&mut self) {
+        // SQLite answers, and has no time to give away: there the connection goes with its home.
+        if !DB::ROLLS_BACK_WHEN_LEFT
+            && let Ok(runtime) = Handle::try_current()
+            && let Some(mut connection) = self.home.take()
+        {
+            runtime.spawn(timeout(RETURN_TIME, connection.return_to_pool()));
+        }
+    }
+
+    /// Waits for whatever is under way on the connection, undoes it, and puts the settings back.
+    async fn clean_up(mut self) {
+        if self.home.armed {
+            let rollback = self.control(Statement::control("ROLLBACK", None));
+            match timeout(ROLLBACK_TIME, rollback).await {
+                Ok(Ok(())) => self.disarm(),
+                // There was nothing to undo: BEGIN itself had failed.
+                Ok(Err(error)) if error.driver().is_some_and(DB::says_no_transaction) => {
+                    self.disarm();
+                }
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+        if let Some(restore) = self.restore.take() {
+            self.lost |= self.control(restore).await.is_err();
         }
     }
 }
 
 impl<DB: Driver> Drop for Lease<DB> {
     fn drop(&mut self) {
-        if self.is_broken() {
+        if self.lost || self.is_broken() {
             self.home.close();
             return;
         }
-        if !self.home.armed {
+        if !self.home.armed && self.restore.is_none() {
+            self.give_back();
             return;
         }
         if DB::ROLLS_BACK_WHEN_LEFT
-            && !self.rolling_back
+            && !self.cleaning_up
             && let Ok(runtime) = Handle::try_current()
         {
-            let lease = Self {
-                home: self.home.leave(),
-                owes: false,
-                rolling_back: true,
-            };
-            runtime.spawn(lease.roll_back());
+            let mut lease = Self::at(self.home.leave());
+            lease.cleaning_up = true;
+            lease.restore = self.restore.take();
+            runtime.spawn(lease.clean_up());
             return;
         }
         self.home.close();

@@ -78,7 +78,7 @@ impl Pools {
         match self {
             #[cfg(feature = "mysql")]
             Self::MySql(pool) => {
-                let mut held = Held::acquire(pool).await?;
+                let mut held = Held::acquire(pool.sqlx()).await?;
                 on_mysql::migrate(held.connection(), migrator, act).await?;
                 held.give_back();
                 Ok(())
@@ -86,7 +86,7 @@ impl Pools {
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => {
                 // sqlx locks, for as long as the connection lives.
-                let mut held = Held::acquire(pool).await?;
+                let mut held = Held::acquire(pool.sqlx()).await?;
                 act!(migrator, act, &mut **held.connection())?;
                 held.give_back();
                 Ok(())

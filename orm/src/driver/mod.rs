@@ -9,26 +9,36 @@ mod sqlite;
 
 mod connection;
 mod db_connection;
+pub(crate) mod frame;
 mod home;
 mod lease;
 mod migrate;
+mod options;
 mod pool;
 mod pooled;
 mod refusal;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod run;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod server;
 mod tx;
+mod vigil;
+#[cfg(feature = "sqlite")]
+mod wait;
 
 #[cfg(any(
     feature = "sqlite",
     all(feature = "test", any(feature = "mysql", feature = "postgres"))
 ))]
 pub(crate) use self::refusal::connection as connection_error;
+#[cfg(feature = "sqlite")]
+pub(crate) use self::wait::run_within;
 
 pub(crate) use self::migrate::{Act, Failure};
 
 pub use self::connection::Connection;
 pub use self::db_connection::DbConnection;
+pub use self::options::DbOptions;
 pub use self::pool::{DbPool, DbTx};
 pub(crate) use self::pooled::Access;
 pub use self::pooled::Pooled;
@@ -111,6 +121,18 @@ pub trait Driver: Database<Row: Source> + sealed::Sealed {
     #[doc(hidden)]
     fn harm(error: &sqlx::Error) -> Harm;
 
+    /// Whether this connection is of no use any more, and each that is as old.
+    #[doc(hidden)]
+    fn is_outdated(_: &sqlx::Error) -> bool {
+        false
+    }
+
+    /// Whether the server refused since it takes no writes, so that another server now does.
+    #[doc(hidden)]
+    fn takes_no_writes(_: &sqlx::Error) -> bool {
+        false
+    }
+
     /// Whether the answer to a ROLLBACK was that there is nothing to roll back.
     #[doc(hidden)]
     fn says_no_transaction(error: &sqlx::Error) -> bool;
@@ -155,8 +177,17 @@ impl<DB: Driver> Executor for Pool<DB> {
         out: C,
     ) -> Result<(C, Done)> {
         let values = bind::<DB>(&params)?;
-        let connection = self.acquire().await.map_err(refusal::connection)?;
-        Lease::new(connection).run(statement, values, out).await
+        let mut lease = acquire(self, !statement.kind().is_read()).await?;
+        lease.run(statement, values, out).await
+    }
+}
+
+/// Takes a connection of the pool, for a statement or a transaction that may write, or that reads.
+async fn acquire<DB: Driver>(pool: &Pool<DB>, writes: bool) -> Result<Lease<DB>> {
+    frame::check(pool, writes)?;
+    match pool.acquire().await {
+        Ok(connection) => Ok(Lease::new(connection)),
+        Err(error) => Err(refusal::connection(error)),
     }
 }
 

@@ -90,7 +90,7 @@ fn refuse(error: sqlx::Error, statement: &Statement) -> Error {
     let number = error.as_database_error().map(number);
     // Too many connections, the server shuts down, the connection was killed.
     if matches!(number, Some(1040 | 1053 | 1927)) {
-        return Error::Connection { source: error };
+        return refusal::broken(error, statement);
     }
     // A deadlock, a lock that took too long, a row changed since it was read.
     let is_busy = matches!(number, Some(1213 | 1205 | 1020));

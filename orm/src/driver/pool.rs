@@ -8,27 +8,22 @@
 
 #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
 use std::convert::Infallible;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-use std::time::Duration;
 
 use crate::codec::Params;
 use crate::dialect::Dialect;
+use crate::driver::DbOptions;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 use crate::driver::Driver as _;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 use crate::driver::Tx;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
-use crate::driver::refusal;
+use crate::driver::server::ServerPool;
 use crate::error::{Error, Result};
 use crate::executor::{Collect, Done, Executor, Finish};
 use crate::shared::Shared;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
 use crate::statement::Statement;
-
-/// How long to wait for a connection of the pool.
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-const ACQUIRE_TIME: Duration = Duration::from_secs(3);
 
 /// A pool whose database is chosen at run time, by its URL. Cheap to clone; pass it as `&db`.
 ///
@@ -39,9 +34,9 @@ pub struct DbPool(pub(super) Pools);
 #[derive(Clone, Debug)]
 pub(super) enum Pools {
     #[cfg(feature = "mysql")]
-    MySql(sqlx::MySqlPool),
+    MySql(ServerPool<sqlx::MySql>),
     #[cfg(feature = "postgres")]
-    Postgres(sqlx::PgPool),
+    Postgres(ServerPool<sqlx::Postgres>),
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Pool),
     #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
@@ -103,36 +98,41 @@ pub(super) use each;
 impl DbPool {
     /// Opens the pool of `sqlite:PATH`, `postgres://..`, `postgresql://..`, `mysql://..` or `mariadb://..`.
     ///
-    /// SQLite gets the profile of `sqlite::open`, the file being created where there is none.
-    /// The others have up to 10 connections, and wait 3 seconds for one; for other options make the pool with sqlx,
-    /// and convert it with `DbPool::from`.
+    /// SQLite gets the profile of `sqlite::open`, the file being created where there is none. A server gets up to 10
+    /// connections, and every call on it ends within 3 seconds when it cannot be reached; [`DbOptions`] says more of the
+    /// times, and changes them. A pool that was made with sqlx and converted with `DbPool::from` keeps sqlx's own.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] for a URL that cannot be read, or whose database is not among this crate's features;
     /// [`Error::Connection`] when the server does not answer.
     pub async fn connect(url: &str) -> Result<Self> {
-        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        Self::connect_with(DbOptions::from_url(url)?).await
+    }
+
+    pub(super) async fn connect_with(options: DbOptions) -> Result<Self> {
+        let scheme = options.url.split_once(':').map_or("", |(scheme, _)| scheme);
         match scheme {
             #[cfg(feature = "sqlite")]
-            "sqlite" => sqlite::Options::from_url(url)?.open().await.map(Self::from),
+            "sqlite" => {
+                let mut sqlite = sqlite::Options::from_url(&options.url)?;
+                if let Some(readers) = options.max_connections {
+                    sqlite = sqlite.readers(readers);
+                }
+                if let Some(time) = options.acquire_timeout {
+                    sqlite = sqlite.busy_timeout(time);
+                }
+                sqlite.open().await.map(Self::from)
+            }
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
-                let options = sqlx::postgres::PgPoolOptions::new().acquire_timeout(ACQUIRE_TIME);
-                options
-                    .connect(url)
-                    .await
-                    .map(Self::from)
-                    .map_err(refusal::connection)
+                let pool = ServerPool::open(&options).await?;
+                Ok(Self(Pools::Postgres(pool)))
             }
             #[cfg(feature = "mysql")]
             "mysql" | "mariadb" => {
-                let options = sqlx::mysql::MySqlPoolOptions::new().acquire_timeout(ACQUIRE_TIME);
-                options
-                    .connect(url)
-                    .await
-                    .map(Self::from)
-                    .map_err(refusal::connection)
+                let pool = ServerPool::open(&options).await?;
+                Ok(Self(Pools::MySql(pool)))
             }
             // The URL itself is not repeated: it may hold a password.
             scheme => Err(Error::Configuration {
@@ -160,12 +160,14 @@ impl DbPool {
     pub async fn begin_read(&self) -> Result<DbTx> {
         match &self.0 {
             #[cfg(feature = "mysql")]
-            Pools::MySql(pool) => Tx::begin(pool, sqlx::MySql::BEGIN_READ)
+            Pools::MySql(pool) => pool
+                .begin(sqlx::MySql::BEGIN_READ)
                 .await
                 .map(Txs::MySql)
                 .map(DbTx),
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => Tx::begin(pool, sqlx::Postgres::BEGIN_READ)
+            Pools::Postgres(pool) => pool
+                .begin(sqlx::Postgres::BEGIN_READ)
                 .await
                 .map(Txs::Postgres)
                 .map(DbTx),
@@ -229,14 +231,14 @@ impl From<sqlx::SqlitePool> for DbPool {
 #[cfg(feature = "postgres")]
 impl From<sqlx::PgPool> for DbPool {
     fn from(pool: sqlx::PgPool) -> Self {
-        Self(Pools::Postgres(pool))
+        Self(Pools::Postgres(pool.into()))
     }
 }
 
 #[cfg(feature = "mysql")]
 impl From<sqlx::MySqlPool> for DbPool {
     fn from(pool: sqlx::MySqlPool) -> Self {
-        Self(Pools::MySql(pool))
+        Self(Pools::MySql(pool.into()))
     }
 }
 

@@ -1,11 +1,21 @@
 //! Pools: what a connection can be taken out of for longer than a statement, and what can be closed.
 
+// Without any database there is nothing to take out.
+#![cfg_attr(
+    not(any(feature = "mysql", feature = "postgres", feature = "sqlite")),
+    allow(unused_variables)
+)]
+
 use std::future::Future;
 
 use sqlx::Pool;
 
 use crate::codec::sealed;
+#[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+use crate::driver::pool::nothing;
 use crate::driver::pool::{Pools, each};
+#[cfg(feature = "sqlite")]
+use crate::driver::wait::busy;
 use crate::driver::{Connection, DbConnection, DbPool, Driver};
 use crate::error::Result;
 use crate::executor::Executor;
@@ -86,7 +96,9 @@ impl Pooled for sqlite::Pool {
             Access::Read => self.readers(),
             Access::Write => self.writer(),
         };
-        Ok((Connection::acquire(pool).await?, access))
+        // Not shortened by the wait for it, as it is for a statement: the connection is held for many.
+        let connection = Connection::acquire(pool).await.map_err(busy)?;
+        Ok((connection, access))
     }
 
     async fn close_all(&self) {

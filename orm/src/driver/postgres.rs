@@ -69,6 +69,19 @@ impl Driver for Postgres {
         }
     }
 
+    fn is_outdated(error: &sqlx::Error) -> bool {
+        // A column has another type than when the statement was prepared, and the driver keeps what it has prepared:
+        // "cached plan must not change result type", for as long as the connection lives.
+        refusal_of(error).is_some_and(|refusal| {
+            refusal.code() == "0A000" && refusal.routine() == Some("RevalidateCachedQuery")
+        })
+    }
+
+    fn takes_no_writes(error: &sqlx::Error) -> bool {
+        // A server that was made a standby, or whose disk is full.
+        refusal_of(error).is_some_and(|refusal| refusal.code() == "25006")
+    }
+
     fn says_no_transaction(_: &sqlx::Error) -> bool {
         // That is a warning here, not an error.
         false
@@ -77,13 +90,17 @@ impl Driver for Postgres {
 
 executors!(Postgres, PgConnection);
 
+fn refusal_of(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+    error.as_database_error()?.try_downcast_ref()
+}
+
 fn refuse(error: sqlx::Error, statement: &Statement) -> Error {
     let code = error.as_database_error().and_then(DatabaseError::code);
     // A serialization failure, a deadlock, a lock not available.
     let is_busy = matches!(code.as_deref(), Some("40001" | "40P01" | "55P03"));
     // The server goes away: an administrator's command, a crash, a restart, too many connections.
     if matches!(code.as_deref(), Some("57P01" | "57P02" | "57P03" | "53300")) {
-        return Error::Connection { source: error };
+        return refusal::broken(error, statement);
     }
     drop(code);
     refusal::statement(error, statement, Dialect::Postgres, is_busy, |refusal| {

@@ -17,6 +17,16 @@ pub(crate) fn connection(source: sqlx::Error) -> Error {
     }
 }
 
+/// An error that ended the connection while it ran a statement.
+pub(super) fn broken(source: sqlx::Error, statement: &Statement) -> Error {
+    // Whoever knows of the transaction around it, or of its COMMIT, says more.
+    if statement.kind().is_read() || statement.kind() == Kind::Transaction {
+        Error::Connection { source }
+    } else {
+        Error::Unconfirmed { source }
+    }
+}
+
 /// What a database tells of a violation.
 pub(super) struct Violated {
     /// The constraint's name, where the database tells it.
@@ -40,7 +50,7 @@ pub(super) fn statement(
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Error::Connection { source },
+            | sqlx::Error::WorkerCrashed => broken(source, statement),
             source => Error::Database { table, source },
         };
     };

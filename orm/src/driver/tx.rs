@@ -8,7 +8,7 @@ use sqlx::Pool;
 use crate::codec::Params;
 use crate::dialect::Dialect;
 use crate::driver::lease::Lease;
-use crate::driver::{Driver, Harm, bind, refusal};
+use crate::driver::{Driver, Harm, acquire, bind, frame};
 use crate::error::{Error, Result};
 use crate::executor::{Collect, Done, Executor, Finish};
 use crate::statement::{Kind, Statement};
@@ -27,8 +27,13 @@ pub struct Tx<DB: Driver> {
 impl<DB: Driver> Tx<DB> {
     /// Takes a connection of the pool and begins.
     pub(crate) async fn begin(pool: &Pool<DB>, begin: &'static str) -> Result<Self> {
-        let connection = pool.acquire().await.map_err(refusal::connection)?;
-        Session::new(Lease::new(connection)).enter(begin).await
+        let lease = acquire(pool, begin == DB::BEGIN).await?;
+        Self::begin_on(lease.with_token(frame::note(pool, begin)), begin).await
+    }
+
+    /// Begins on a connection of a pool.
+    pub(super) async fn begin_on(lease: Lease<DB>, begin: &'static str) -> Result<Self> {
+        Session::new(lease).enter(begin).await
     }
 }
 
@@ -152,7 +157,9 @@ impl<DB: Driver> Session<DB> {
         self.check_usable()?;
         let mut lease = self.lease.take().ok_or(Error::NestedOpen)?;
         // Before the first byte of BEGIN: from here on, dropping anything leaves a connection to be cleaned.
-        lease.arm();
+        if self.depth == 0 {
+            lease.arm(begin);
+        }
         let slot = Slot::default();
         self.lent = Some(Arc::clone(&slot));
         let depth = self.depth + 1;
@@ -200,7 +207,11 @@ impl<DB: Driver> Session<DB> {
         };
         if let Err(error) = self.control(statement).await {
             self.note(&error);
-            return Err(error);
+            return Err(match error {
+                // The one statement of a transaction whose answer says what is kept.
+                Error::Connection { source } if self.depth == 1 => Error::Unconfirmed { source },
+                error => error,
+            });
         }
         self.give_back(Harm::None, false);
         Ok(())
@@ -211,6 +222,11 @@ impl<DB: Driver> Session<DB> {
         if self.lease.as_ref().is_some_and(Lease::is_broken) {
             // Closing it is the rollback; at a savepoint, that is for the outermost to do.
             self.give_back_broken();
+            return Ok(());
+        }
+        if self.depth == 1 && self.lease.as_ref().is_some_and(Lease::is_lost) {
+            // The server undoes it when it learns of that. Asking it to would be waiting for the next silence.
+            self.lease = None;
             return Ok(());
         }
         if self.depth == 1 {

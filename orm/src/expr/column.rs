@@ -49,9 +49,9 @@ impl<M, T> Column<M, T> {
 impl<M: Model, T> Column<M, T> {
     /// This column of the same table under another name, for a query in which the table stands twice.
     #[must_use]
-    pub const fn of<A: TableRef>(self) -> Column<A, T>
+    pub const fn of<A>(self) -> Column<A, T>
     where
-        A: AliasOf<M>,
+        A: TableRef + AliasOf<M>,
     {
         Column {
             place: Place {
