@@ -123,6 +123,14 @@ pub enum Error {
         /// The table of the row that is not there.
         related: &'static str,
     },
+    /// A cursor that is none of this query: changed on its way, or made for another order.
+    ///
+    /// Whoever sent it is at fault; begin at the first page.
+    #[error("the cursor is none of this query on table {table:?}")]
+    InvalidCursor {
+        /// The query's table.
+        table: &'static str,
+    },
     /// The outer transaction was used while a nested one is open.
     #[error("a nested transaction is still open")]
     NestedOpen,

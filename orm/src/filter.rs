@@ -11,7 +11,8 @@ use crate::sql::Sql;
 /// A condition on the rows of model `F`; combine with `&`, `|` and `!`.
 ///
 /// A condition on several models, such as `post::author.eq(user::id)`, is a `Filter<Over<(Post, User)>>`. Two conditions
-/// on one model each are combined with [`and`](Self::and) and [`or`](Self::or).
+/// on one model each are combined with [`and`](Self::and) and [`or`](Self::or). To keep conditions of different kinds in
+/// one place, make each a condition on the whole query: `let all: Filter<(User, Post)> = condition.into_filter();`.
 #[must_use = "a condition does nothing until a query uses it"]
 pub struct Filter<F> {
     pub(crate) node: Node,

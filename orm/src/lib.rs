@@ -40,6 +40,7 @@ mod codec;
 mod constraint;
 mod count_rows;
 mod cover;
+mod cursor;
 mod dialect;
 mod driver;
 mod error;
@@ -96,7 +97,7 @@ pub use crate::model::{Key, Model};
 pub use crate::order::Order;
 pub use crate::relation::{Relation, With};
 pub use crate::retry::{Retry, Transient, retry, try_retry};
-pub use crate::select::{Columns, On, Select, exists};
+pub use crate::select::{Columns, Fields, On, Page, Projection, Select, exists};
 pub use crate::shared::Shared;
 pub use crate::sql::{BindField, Sql, sql};
 pub use crate::statement::{Kind, Statement};
@@ -110,15 +111,15 @@ pub use crate::wrap::{
 };
 pub use crate::write::{ColumnSet, Tracked, Upsert};
 
-pub use packetboat_orm_derive::{Field, Model, include_migrations};
+pub use packetboat_orm_derive::{Alias, Field, Model, Projection, include_migrations};
 
 /// The types by which the compiler checks that a query has the models that its conditions, orders and columns read.
 ///
 /// They are inferred; a program names at most [`Over`](typing::Over), in the type of a condition on several models.
 pub mod typing {
     pub use crate::cover::{
-        Aggregated, Append, At, Certain, Correlated, Covered, Doubtful, Grouped, In, Maybe, Out,
-        Over, Whole, Within,
+        Aggregated, All, Append, At, Certain, Correlated, Covered, Doubtful, Grouped, In, Maybe,
+        Out, Over, Whole, Within,
     };
     pub use crate::expr::{Members, Near, Plain, Same};
     pub use crate::filter::Beside;

@@ -10,6 +10,8 @@ use crate::table::Table;
 #[derive(Clone)]
 pub(crate) struct Query {
     pub(crate) table: &'static Table,
+    /// The table's name in the query; empty for its own.
+    pub(crate) alias: &'static str,
     pub(crate) filter: Option<Node>,
     pub(crate) order: Vec<Sort>,
     pub(crate) limit: Option<u64>,
@@ -78,14 +80,29 @@ pub(crate) enum Lock {
 
 impl Query {
     pub(crate) const fn of(table: &'static Table) -> Self {
+        Self::named(table, "")
+    }
+
+    /// Of a table under another name; an empty one is its own.
+    pub(crate) const fn named(table: &'static Table, alias: &'static str) -> Self {
         Self {
             table,
+            alias,
             filter: None,
             order: Vec::new(),
             limit: None,
             offset: None,
             scope: Scope::DEFAULT,
             more: None,
+        }
+    }
+
+    /// The first table's name in the query.
+    pub(crate) const fn name(&self) -> &'static str {
+        if self.alias.is_empty() {
+            self.table.name()
+        } else {
+            self.alias
         }
     }
 
@@ -106,7 +123,7 @@ impl Query {
     /// The tables, and their names in the query.
     pub(crate) fn tables(&self) -> impl Iterator<Item = (&'static Table, &'static str)> {
         let joined = self.joins().iter().map(|join| (join.table, join.name()));
-        std::iter::once((self.table, self.table.name())).chain(joined)
+        std::iter::once((self.table, self.name())).chain(joined)
     }
 
     /// What is read.
@@ -137,6 +154,23 @@ impl Query {
             let null = Node::Null(term.clone());
             self.narrow(null.not());
         }
+    }
+
+    /// Whether a row of it may stand for several of its tables.
+    pub(crate) fn is_of_groups(&self) -> bool {
+        let is_aggregate = |item: &Item| matches!(item, Item::Term(term) if term.is_aggregate());
+        self.more.as_ref().is_some_and(|more| {
+            more.distinct
+                || more.having.is_some()
+                || !more.group.is_empty()
+                || more.columns.iter().flatten().any(is_aggregate)
+        })
+    }
+
+    /// Whether it is an aggregate over all rows, which is one row.
+    pub(crate) fn is_one_row(&self) -> bool {
+        let is_grouped = |more: &More| !more.group.is_empty() || more.distinct;
+        self.is_of_groups() && !self.more.as_deref().is_some_and(is_grouped)
     }
 
     /// Whether nothing cuts or sorts the rows.

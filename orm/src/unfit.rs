@@ -107,6 +107,16 @@ pub(crate) fn digits(value: Decimal, scale: u32) -> Result<i64, Unfit> {
     i64::try_from(digits).map_err(|_| Unfit::OutOfRange)
 }
 
+/// A decimal that is an integer, as an integer.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) fn whole(column: &ColumnDef, value: Decimal) -> Result<i64> {
+    let value = value.normalize();
+    match i64::try_from(value.mantissa()) {
+        Ok(whole) if value.scale() == 0 => Ok(whole),
+        _ => Err(decode(column, "a number that is no integer of 8 bytes")),
+    }
+}
+
 /// A decimal that fits its column: whatever one database would refuse, all refuse.
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn decimal(column: &ColumnDef, value: Decimal) -> Result<Decimal> {

@@ -6,20 +6,26 @@
 
 mod bed;
 mod models;
+mod shop;
 
+mod aggregates;
+mod agreement;
 mod busy;
 mod cancel;
 mod counted;
 mod edges;
 mod errors;
+mod expressions;
 mod fields;
 mod foreign;
 mod generated;
 mod grouping;
 mod hooks;
 mod injection;
+mod joins;
 mod keys;
 mod migrate;
+mod pages;
 mod partition;
 mod properties;
 mod query;

@@ -1,6 +1,6 @@
 //! What stands in `#[model(..)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::meta::ParseNestedMeta;
@@ -280,6 +280,15 @@ fn number(meta: &ParseNestedMeta<'_>, least: u32, most: u32) -> Result<LitInt> {
             literal.span(),
             format!("expected a number from {least} to {most}"),
         ))
+    }
+}
+
+/// The name as an identifier, raw where it is a keyword.
+pub(crate) fn identifier(name: &str, span: Span) -> Ident {
+    if syn::parse_str::<Ident>(name).is_ok() {
+        Ident::new(name, span)
+    } else {
+        Ident::new_raw(name, span)
     }
 }
 

@@ -52,6 +52,11 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 #krate::Field::get(row, at, #krate::ColumnDef::UNNAMED)
             }
         }
+
+        #[automatically_derived]
+        impl #krate::Scalar for #ident {
+            type Bare = Self;
+        }
     })
 }
 

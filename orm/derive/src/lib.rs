@@ -2,10 +2,12 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod alias;
 mod attributes;
 mod field;
 mod include;
 mod model;
+mod projection;
 mod relation;
 mod render;
 mod schema;
@@ -96,6 +98,36 @@ pub fn derive_field(input: TokenStream) -> TokenStream {
 pub fn include_migrations(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as include::Include);
     include::expand(&input)
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}
+
+/// Makes a struct with named fields what a query reads of each row: `Select::project`.
+///
+/// - `#[model(from = User)]`, or `#[model(from = (User, Option<Post>))]` after joins: the query that it is read from.
+/// - `#[model(columns = "users")]`: where the columns of the first model stand, if not under its name in snake case.
+/// - `#[model(crate = path)]`: where this crate is, if not at `::packetboat_orm`.
+/// - `#[model(expr = post::id.count())]` on a field: the column or expression that it is read from; by default the
+///   first model's column of the same name.
+///
+/// Names and types are checked by the compiler.
+#[proc_macro_derive(Projection, attributes(model))]
+pub fn derive_projection(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    projection::expand(&input)
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}
+
+/// Makes a newtype around a model, `struct Boss(User);`, another name for its table, for a query in which the table
+/// stands twice. Its columns are `user::name.of::<Boss>()`.
+///
+/// - `#[model(table = "boss")]`: the name; by default the struct's, in snake case.
+/// - `#[model(crate = path)]`: where this crate is, if not at `::packetboat_orm`.
+#[proc_macro_derive(Alias, attributes(model))]
+pub fn derive_alias(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    alias::expand(&input)
         .unwrap_or_else(|error| error.to_compile_error())
         .into()
 }

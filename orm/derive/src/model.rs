@@ -6,7 +6,9 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Lit, Result, Type};
 
-use crate::attributes::{Default, Generated, OfField, OfStruct, Role, snake_case};
+use crate::attributes::{
+    Default, Generated, OfField, OfStruct, Role, identifier, snake_case,
+};
 use crate::relation;
 use crate::render::{Dialect, Name, Names, statements};
 use crate::schema::{self, Promises};
@@ -505,13 +507,4 @@ fn handles(
             #(#relations)*
         }
     })
-}
-
-/// The name as an identifier, raw where it is a keyword.
-pub(crate) fn identifier(name: &str, span: Span) -> Ident {
-    if syn::parse_str::<Ident>(name).is_ok() {
-        Ident::new(name, span)
-    } else {
-        Ident::new_raw(name, span)
-    }
 }

@@ -9,8 +9,8 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Error, Ident, Path, Result, Token, Type, token};
 
+use crate::attributes::identifier;
 use crate::attributes::snake_case;
-use crate::model::identifier;
 
 /// How a struct is related to another.
 #[derive(Clone, Copy, PartialEq)]

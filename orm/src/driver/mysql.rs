@@ -246,7 +246,11 @@ impl Source for MySqlRow {
             // An UNSIGNED column, of a table that others have made.
             Err(error) => match self.try_get::<u64, _>(index) {
                 Ok(value) => i64::try_from(value).map_err(|error| column.misfit(error)),
-                Err(_) => Err(column.misfit(error)),
+                // A sum of integers.
+                Err(_) => match self.try_get::<Decimal, _>(index) {
+                    Ok(value) => unfit::whole(column, value),
+                    Err(_) => Err(column.misfit(error)),
+                },
             },
         }
     }

@@ -316,6 +316,12 @@ impl Source for PgRow {
     }
 
     fn i64(&self, index: usize, column: &ColumnDef) -> Result<i64> {
+        // A sum of large integers.
+        let is_numeric =
+            |value: sqlx::postgres::PgValueRef<'_>| value.type_info().name() == "NUMERIC";
+        if self.try_get_raw(index).is_ok_and(is_numeric) {
+            return unfit::whole(column, self.decimal(index, column)?);
+        }
         integer(self, index, column, &["INT8", "INT4", "INT2"])
     }
 

@@ -64,7 +64,11 @@ impl<M: Model, T> Column<M, T> {
 }
 
 impl<M, T: Field> Column<M, T> {
-    /// Assigns a value, or an expression on the row's own columns, in [`Select::update`](crate::Select::update).
+    /// Assigns a value, or an expression on the row's own columns, in [`Select::update`](crate::Select::update):
+    /// `user::coins.set(user::coins - 3)`.
+    ///
+    /// What an expression makes out of range, PostgreSQL and MySQL refuse. SQLite keeps integers of any column in 8
+    /// bytes: there the row cannot be read any more ([`Error::Decode`](crate::Error::Decode)), until it is mended.
     pub fn set<K, I, V>(self, value: V) -> Assignment<M>
     where
         V: Operand<T, K>,

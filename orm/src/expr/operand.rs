@@ -2,8 +2,9 @@
 
 use crate::codec::Decode;
 use crate::cover::{Over, TableRef};
-use crate::expr::{Column, Expr, Node, Term};
+use crate::expr::{Column, Expr, Node, Place, Term};
 use crate::field::Field;
+use crate::filter::Filter;
 use crate::select::{Nested, Select};
 use crate::table::ColumnDef;
 use crate::value::{IntoValue, Value};
@@ -159,7 +160,32 @@ scalars! {
 pub struct Row<M>(pub(crate) std::marker::PhantomData<fn() -> M>);
 
 impl<M: TableRef> Row<M> {
-    pub(crate) const fn new() -> Self {
+    /// Called by the derive.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new() -> Self {
         Self(std::marker::PhantomData)
+    }
+
+    /// That there is no such row: what a left join has beside a row that it found nothing for.
+    ///
+    /// ```
+    /// # use packetboat_orm::{Executor, Model, ModelExt, Result};
+    /// # #[derive(Model)] struct User { id: i64, name: String }
+    /// # #[derive(Model)] struct Post { id: i64, author: i64 }
+    /// # async fn f(db: impl Executor) -> Result<()> {
+    /// let silent: Vec<String> = User::select()
+    ///     .left_join(Post::on(post::author.eq(user::id)))
+    ///     .filter(Post::row().is_missing())
+    ///     .columns(user::name)
+    ///     .all(db)
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn is_missing(self) -> Filter<M> {
+        Filter::new(Node::Null(Term::Column(Place {
+            def: M::TABLE.key(),
+            alias: M::ALIAS,
+        })))
     }
 }

@@ -115,6 +115,51 @@ impl Term {
         self.visit(&mut |_| ())
     }
 
+    /// Says what it is made of, piece by piece, the values aside.
+    pub(crate) fn describe(&self, say: &mut impl FnMut(&str)) {
+        match self {
+            Self::Aggregate(aggregate, of) => {
+                say(match aggregate {
+                    Aggregate::Avg => "avg(",
+                    Aggregate::Count => "count(",
+                    Aggregate::CountDistinct => "count distinct(",
+                    Aggregate::Max => "max(",
+                    Aggregate::Min => "min(",
+                    Aggregate::Sum => "sum(",
+                });
+                if let Some(of) = of {
+                    of.describe(say);
+                }
+            }
+            Self::Arithmetic(sides, operator) => {
+                sides.0.describe(say);
+                say(match operator {
+                    Arithmetic::Minus => "-",
+                    Arithmetic::Plus => "+",
+                    Arithmetic::Times => "*",
+                });
+                sides.1.describe(say);
+            }
+            Self::Call(function, arguments) => {
+                say(match function {
+                    Function::Coalesce => "coalesce(",
+                    Function::Length => "length(",
+                    Function::Lower => "lower(",
+                    Function::Upper => "upper(",
+                });
+                for argument in arguments {
+                    argument.describe(say);
+                }
+            }
+            Self::Column(place) => {
+                for part in [place.table(), ".", place.def.name(), ","] {
+                    say(part);
+                }
+            }
+            Self::Value(..) => say("?"),
+        }
+    }
+
     /// Whether both are the same expression. Two that bind a value never are: a database cannot see that they are.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {

@@ -12,7 +12,6 @@ impl Writer {
     pub(crate) fn condition(&mut self, node: Node) -> Result<()> {
         match node {
             Node::All(parts) => self.group(parts, " AND "),
-            Node::Any(parts) => self.group(parts, " OR "),
             Node::Between(term, ends) => {
                 self.check_ordered(term.def())?;
                 self.check_scales(&term, &ends.0)?;
@@ -30,6 +29,11 @@ impl Writer {
                 self.push(")");
                 Ok(())
             }
+            Node::Any(parts) if parts.is_empty() => {
+                self.push("1 = 0");
+                Ok(())
+            }
+            Node::Any(parts) => self.group(parts, " OR "),
             Node::In(_, values) if values.is_empty() => {
                 self.push("1 = 0");
                 Ok(())
@@ -109,11 +113,8 @@ impl Writer {
     }
 
     fn in_select(&mut self, term: Term, mut query: Query) -> Result<()> {
-        let selected = query.only_term().map(Term::def);
-        if let Some(selected) = selected
-            && selected.scale() != term.def().scale()
-        {
-            self.check_scales(&term, &Term::Value(Value::Null(selected.ty()), selected))?;
+        if let Some(selected) = query.only_term() {
+            self.check_scales(&term, selected)?;
         }
         query.leave_out_null();
         self.term(term)?;

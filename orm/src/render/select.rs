@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::expr::{Node, Term};
 use crate::query::{Item, Lock, More, Query, Sort};
 use crate::scope::Scope;
-use crate::table::{ColumnDef, SqlType};
+use crate::table::{ColumnDef, SqlType, Table};
 use crate::value::Value;
 use crate::writer::{Rendered, Writer};
 
@@ -26,7 +26,7 @@ enum List {
 
 impl Query {
     pub(crate) fn select(self, dialect: Dialect) -> Result<Rendered> {
-        if self.more.is_some() {
+        if self.more.is_some() || !self.alias.is_empty() {
             let mut writer = Writer::new(dialect, 256);
             writer.query(self, List::Items)?;
             return writer.finish();
@@ -79,8 +79,9 @@ impl Query {
 
     pub(crate) fn count(mut self, dialect: Dialect) -> Result<Rendered> {
         let mut writer = Writer::new(dialect, 96);
-        // The order is nothing to a count.
+        // The order is nothing to a count, and what it counts need not be locked.
         self.order = Vec::new();
+        self.unlock();
         let is_cut = self.limit.is_some() || self.offset.is_some();
         if self.is_of_groups() || is_cut {
             let list = self.row_list();
@@ -96,6 +97,7 @@ impl Query {
     pub(crate) fn exists(mut self, dialect: Dialect) -> Result<Rendered> {
         let mut writer = Writer::new(dialect, 96);
         self.order = Vec::new();
+        self.unlock();
         self.limit = Some(self.limit.map_or(1, |limit| limit.min(1)));
         if self.is_of_groups() {
             writer.push("SELECT 1 FROM (");
@@ -107,6 +109,12 @@ impl Query {
         writer.finish()
     }
 
+    fn unlock(&mut self) {
+        if let Some(more) = &mut self.more {
+            more.lock = None;
+        }
+    }
+
     /// What stands for a row that is only counted.
     fn row_list(&self) -> List {
         if self.is_of_groups() {
@@ -114,17 +122,6 @@ impl Query {
         } else {
             List::One
         }
-    }
-
-    /// Whether a row of it may stand for several of its tables.
-    fn is_of_groups(&self) -> bool {
-        let is_aggregate = |item: &Item| matches!(item, Item::Term(term) if term.is_aggregate());
-        self.more.as_ref().is_some_and(|more| {
-            more.distinct
-                || more.having.is_some()
-                || !more.group.is_empty()
-                || more.columns.iter().flatten().any(is_aggregate)
-        })
     }
 }
 
@@ -151,17 +148,16 @@ impl Writer {
             self.push("SELECT ");
             self.items(query.items().into_owned(), list)?;
             self.push(" FROM ");
-            self.name(query.table.name());
-            self.filter(Node::join(
-                query.scope.condition(query.table, ""),
-                query.filter,
-            ))?;
+            self.table(query.table, query.alias);
+            let hidden = query.scope.condition(query.table, query.alias);
+            self.filter(Node::join(hidden, query.filter))?;
             self.order(query.order, &[])?;
             self.cut(query.limit, query.offset);
             return Ok(());
         };
         query.more = Some(more);
         self.check(&query)?;
+        let name = query.name();
         let items = query.items().into_owned();
         more = query.more.take().unwrap_or_default();
         let is_qualified = self.is_qualified;
@@ -192,7 +188,7 @@ impl Writer {
         self.order(query.order, &optional)?;
         self.cut(query.limit, query.offset);
         if let Some(lock) = more.lock {
-            self.lock(lock, query.table.name(), &optional);
+            self.lock(lock, name, &optional);
         }
         self.is_qualified = is_qualified;
         Ok(())
@@ -243,22 +239,27 @@ impl Writer {
         Ok(())
     }
 
+    /// A table, and its name in the query where that is another.
+    fn table(&mut self, table: &'static Table, alias: &'static str) {
+        self.name(table.name());
+        if !alias.is_empty() {
+            self.push(" AS ");
+            self.name(alias);
+        }
+    }
+
     /// FROM and its joins; returns the conditions of the tables that belong into WHERE.
     fn from(&mut self, query: &Query, more: &mut More) -> Result<Option<Node>> {
         self.push(" FROM ");
-        self.name(query.table.name());
-        let mut filter = query.scope.condition(query.table, "");
+        self.table(query.table, query.alias);
+        let mut filter = query.scope.condition(query.table, query.alias);
         for join in std::mem::take(&mut more.joins) {
             self.push(if join.is_left {
                 " LEFT JOIN "
             } else {
                 " INNER JOIN "
             });
-            self.name(join.table.name());
-            if !join.alias.is_empty() {
-                self.push(" AS ");
-                self.name(join.alias);
-            }
+            self.table(join.table, join.alias);
             self.push(" ON ");
             // What a query says of deleted rows, it says of its first table's.
             let hidden = Scope::DEFAULT.condition(join.table, join.alias);

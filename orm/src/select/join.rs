@@ -17,7 +17,9 @@ pub struct On<N, F> {
 }
 
 impl<N, F> On<N, F> {
-    pub(crate) fn new<C: Condition<Models = F>>(condition: C) -> Self {
+    /// Called by the derive.
+    #[doc(hidden)]
+    pub fn new<C: Condition<Models = F>>(condition: C) -> Self {
         Self {
             node: condition.into_node(),
             of: PhantomData,

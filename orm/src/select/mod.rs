@@ -4,20 +4,23 @@ mod columns;
 mod deleted;
 mod join;
 mod nested;
+mod page;
+mod project;
 mod run;
 
 pub use self::columns::{Columns, Sure, Unsure};
 pub use self::join::On;
 pub use self::nested::{Nested, exists};
+pub use self::page::Page;
+pub use self::project::{Fields, Projection};
 pub(crate) use self::run::select;
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::cover::{Covered, Grouped};
+use crate::cover::{Covered, Grouped, TableRef};
 use crate::expr::{Expr, Node};
 use crate::filter::IntoFilter;
-use crate::model::Model;
 use crate::order::Order;
 use crate::query::{Lock, Query};
 
@@ -46,9 +49,17 @@ pub struct Select<S, T = S> {
     shape: PhantomData<fn() -> (S, T)>,
 }
 
-impl<M: Model> Select<M> {
-    pub(crate) const fn new() -> Self {
-        Self::from_query(Query::of(M::TABLE))
+impl<M: TableRef> Select<M> {
+    /// Called by the derive.
+    #[doc(hidden)]
+    pub const fn new() -> Self {
+        Self::from_query(Query::named(M::TABLE, M::ALIAS))
+    }
+}
+
+impl<M: TableRef> Default for Select<M> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -32,11 +32,7 @@ impl<S: Whole, T: Decode> Select<S, T> {
     #[track_caller]
     pub fn all<E: Executor>(self, mut db: E) -> impl Future<Output = Result<Vec<T>>> + Send {
         let (query, at) = (self.query, Location::caller());
-        async move {
-            let (statement, values, names) = read::<T>(query, db.dialect(), at)?;
-            let out = Named(Vec::new(), names);
-            Ok(db.run(&statement, values, out).await?.0.0)
-        }
+        async move { all(query, &mut db, at).await }
     }
 
     /// The first row.
@@ -79,12 +75,7 @@ impl<S: Whole, T: Decode> Select<S, T> {
     #[track_caller]
     pub fn count<E: Executor>(self, mut db: E) -> impl Future<Output = Result<u64>> + Send {
         let (query, at) = (self.query, Location::caller());
-        async move {
-            let table = query.table;
-            let rendered = query.count(db.dialect())?;
-            let (statement, values) = statement(Kind::Select, table, rendered, at);
-            Ok(db.one::<(u64,)>(&statement, values).await?.0)
-        }
+        async move { count(query, &mut db, at).await }
     }
 
     /// Whether there is a row.
@@ -176,6 +167,21 @@ impl<M: Model> Select<M> {
             Ok(db.exec(&statement, values).await?.rows_affected)
         }
     }
+}
+
+/// All rows of a query.
+pub(super) async fn all<T: Decode>(query: Query, db: &mut impl Executor, at: At) -> Result<Vec<T>> {
+    let (statement, values, names) = read::<T>(query, db.dialect(), at)?;
+    let out = Named(Vec::new(), names);
+    Ok(db.run(&statement, values, out).await?.0.0)
+}
+
+/// The number of a query's rows.
+pub(super) async fn count(query: Query, db: &mut impl Executor, at: At) -> Result<u64> {
+    let table = query.table;
+    let rendered = query.count(db.dialect())?;
+    let (statement, values) = statement(Kind::Select, table, rendered, at);
+    Ok(db.one::<(u64,)>(&statement, values).await?.0)
 }
 
 /// The statement of a query, its values, and what its columns hold.
