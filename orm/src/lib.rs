@@ -5,6 +5,9 @@
 //!
 //! # Where to look
 //!
+//! The [`guide`] goes from a struct to migrations, and has a page for those who [come from](guide::coming_from) sqlx, Diesel,
+//! SeaORM or Django. `examples/tour.rs` is one program with all of it.
+//!
 //! | to | see |
 //! | --- | --- |
 //! | declare a model, and its attributes | [`derive@Model`], [`derive@Field`] |
@@ -49,6 +52,7 @@ mod expr;
 mod ext;
 mod field;
 mod filter;
+pub mod guide;
 mod hooks;
 pub mod migrate;
 mod model;

@@ -139,6 +139,11 @@ run_demo() {
     return $status
 }
 
+# The orm in one program, which asserts what it shows.
+run_tour() {
+    each <<<"cargo run -p packetboat-orm --all-features --example tour"
+}
+
 # A project outside the workspace, which depends on the three crates by path.
 run_outside() {
     local outside=$work/outside status line
