@@ -6,9 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Lit, Result, Type};
 
-use crate::attributes::{
-    Default, Generated, OfField, OfStruct, Role, identifier, snake_case,
-};
+use crate::attributes::{Default, Generated, OfField, OfStruct, Role, identifier, snake_case};
 use crate::relation;
 use crate::render::{Dialect, Name, Names, statements};
 use crate::schema::{self, Promises};
