@@ -68,6 +68,10 @@ impl<E> Tenant<E> {
     ///
     /// An unset value (0, `""`, nil) is nobody's: with it, what belongs to tenants is refused with
     /// [`Error::NoTenant`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an id is given, `Tenant::new(db, 7)`, not lent"
+    )]
     pub fn new<F: Field>(inner: E, id: F) -> Self {
         const {
             let kept = matches!(

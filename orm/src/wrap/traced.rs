@@ -113,7 +113,8 @@ impl<E: Executor> Executor for Traced<E> {
         out: C,
     ) -> Result<(C, Done)> {
         let watch = self.watch(Subject::Statement(statement));
-        let outcome = self.inner.run(statement, params, CountRows::new(out)).await;
+        // In a box: the compiler follows futures in futures only so deep, and wrappers stand on wrappers.
+        let outcome = Box::pin(self.inner.run(statement, params, CountRows::new(out))).await;
         let is_read = statement.kind().is_read();
         let (counted, done) = watch.end(outcome, |(counted, done)| {
             // A write may hand out rows too, and SQLite says of a read what the last write did.

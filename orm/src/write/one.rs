@@ -112,14 +112,18 @@ async fn write<M: Model>(
     at: At,
 ) -> Result<bool> {
     match act {
-        Act::Change(original) => tracked::change(row, db, original, at).await,
+        // In boxes what is of several statements: the compiler follows futures in futures only so deep, and a stack
+        // of wrappers stands below these.
+        Act::Change(original) => Box::pin(tracked::change(row, db, original, at)).await,
         Act::Delete => delete(row, db, at).await,
         Act::Insert => insert(row, db, at).await.map(|()| true),
         Act::Purge => purge(row, db, at).await,
         Act::Restore => restore(row, db, at).await,
         Act::Save => save(row, db, at).await.map(|()| true),
         Act::Update => update(row, db, at).await.map(|()| true),
-        Act::Upsert(plan) => upsert::write(row, db, plan, at).await.map(|()| true),
+        Act::Upsert(plan) => Box::pin(upsert::write(row, db, plan, at))
+            .await
+            .map(|()| true),
     }
 }
 

@@ -93,11 +93,11 @@ impl<'r, M: Model> Upsert<'r, M> {
 )]
 pub trait ColumnSet<M> {
     /// What the model says about them.
-    fn defs(&self) -> Vec<&'static ColumnDef>;
+    fn defs(self) -> Vec<&'static ColumnDef>;
 }
 
 impl<M, T> ColumnSet<M> for Column<M, T> {
-    fn defs(&self) -> Vec<&'static ColumnDef> {
+    fn defs(self) -> Vec<&'static ColumnDef> {
         vec![self.def()]
     }
 }
@@ -105,7 +105,7 @@ impl<M, T> ColumnSet<M> for Column<M, T> {
 macro_rules! tuples {
     ($($($part:ident $index:tt),+;)+) => {$(
         impl<M, $($part),+> ColumnSet<M> for ($(Column<M, $part>,)+) {
-            fn defs(&self) -> Vec<&'static ColumnDef> {
+            fn defs(self) -> Vec<&'static ColumnDef> {
                 vec![$(self.$index.def()),+]
             }
         }

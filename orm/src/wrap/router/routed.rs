@@ -175,10 +175,11 @@ impl<E: Shared> Executor for Routed<E> {
         out: C,
     ) -> Result<(C, Done)> {
         match self.route(statement)? {
-            Route::Read(first) => self.read(first, statement, params, out).await,
+            // In boxes, both: a future of futures, one for each wrapper, is only followed so deep by the compiler.
+            Route::Read(first) => Box::pin(self.read(first, statement, params, out)).await,
             Route::To(index) => {
                 let mut database = self.router.databases[index].executor.clone();
-                database.run(statement, params, out).await
+                Box::pin(database.run(statement, params, out)).await
             }
         }
     }
