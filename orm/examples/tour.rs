@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p packetboat-orm --features sqlite --example tour`
 
+#![recursion_limit = "256"] // three wrappers, and async functions in async functions
+
 use chrono::{DateTime, Utc};
 use packetboat_orm::{
     Counted, DbPool, Error, Executor, Hooks, Model, ModelExt, Result, Routed, Router, Tenant,

@@ -1,6 +1,10 @@
 //! Reads that go past the driver: the same values and the same errors as by it, and nothing left behind by any end.
 
 #![cfg(feature = "sqlite")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a step that fails here fails the test, and its error says why"
+)]
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};

@@ -26,7 +26,7 @@ impl Openings {
         sleep(self.takes).await;
         let fails = self
             .failures
-            .try_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
                 left.checked_sub(1)
             });
         if fails.is_ok() {

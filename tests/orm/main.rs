@@ -4,6 +4,11 @@
 //! makes of `write::keys_are_filled_in` the tests `write::on_sqlite::keys_are_filled_in`,
 //! `write::on_postgres::keys_are_filled_in` and so on.
 
+#![allow(
+    clippy::type_complexity,
+    reason = "the types of what was read are spelled out, since they are what is tested"
+)]
+
 mod bed;
 mod models;
 mod shop;

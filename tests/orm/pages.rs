@@ -174,7 +174,7 @@ async fn pages_of_joins_and_groups(bed: impl Bed) {
 
 async fn a_page_holds_while_rows_come_and_go(bed: impl Bed) {
     let db = bed.db();
-    let toys = many(db).await;
+    let mut toys = many(db).await;
     let by_id = || Toy::select().columns(toy::id);
     let first = by_id().page(5, None, db).await.expect("a page");
     toys[4]

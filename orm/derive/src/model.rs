@@ -235,6 +235,7 @@ fn implementation(
 
     quote! {
         #[automatically_derived]
+        #[allow(clippy::needless_update)]
         const _: () = {
             const COLUMNS: &[#krate::ColumnDef] = &[#(#defs),*];
             const UNIQUES: &[#krate::Unique] =

@@ -87,6 +87,7 @@ macro_rules! executors {
 }
 
 /// The methods of a sink that are a plain bind.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 macro_rules! puts {
     ($($method:ident($ty:ty);)+) => {$(
         fn $method(&mut self, column: &crate::table::ColumnDef, value: $ty) -> crate::error::Result<()> {
@@ -96,6 +97,7 @@ macro_rules! puts {
 }
 
 /// The methods of a source that are a plain read.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 macro_rules! gets {
     ($($method:ident($ty:ty);)+) => {$(
         fn $method(&self, index: usize, column: &crate::table::ColumnDef) -> crate::error::Result<$ty> {
@@ -104,4 +106,6 @@ macro_rules! gets {
     )+};
 }
 
-pub(super) use {drive, executors, gets, puts};
+pub(super) use {drive, executors};
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(super) use {gets, puts};

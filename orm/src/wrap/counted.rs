@@ -256,7 +256,8 @@ impl<E: Executor> Executor for Counted<E> {
         out: C,
     ) -> Result<(C, Done)> {
         self.count(statement)?;
-        self.inner.run(statement, params, out).await
+        // In a box: the compiler follows futures in futures only so deep, and wrappers stand on wrappers.
+        Box::pin(self.inner.run(statement, params, out)).await
     }
 }
 

@@ -3,6 +3,10 @@
 mod client;
 mod files;
 mod frames;
+#[cfg_attr(
+    not(feature = "peers"),
+    allow(dead_code, unused_mut, reason = "only the peers need it")
+)]
 mod orm;
 mod process;
 mod server;
