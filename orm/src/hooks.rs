@@ -37,7 +37,8 @@ use crate::model::Model;
 /// # #[cfg(feature = "sqlite")]
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<()> {
-/// # let db = packetboat_orm::sqlite::open(tempfile::tempdir().expect("a folder").path().join("db")).await?;
+/// # let folder = tempfile::tempdir().expect("a folder");
+/// # let db = packetboat_orm::sqlite::open(folder.path().join("db")).await?;
 /// # User::create_table(&db).await?;
 /// # Audit::create_table(&db).await?;
 /// let mut ann = User { id: 0, name: " Ann ".to_owned() };
