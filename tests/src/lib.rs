@@ -3,6 +3,7 @@
 //! | module | what it gives |
 //! | --- | --- |
 //! | [`child`] | a server as a process of its own, to measure and to kill |
+//! | [`databases`] | whether the orm suite was the same on every database |
 //! | [`faults`] | the rows of `faults.toml` |
 //! | [`peer`] | a peer that speaks raw bytes |
 //! | [`postgres`] | a PostgreSQL of a test's own, to crash |
@@ -10,6 +11,7 @@
 //! | [`results`] | which tests ran, out of a test runner's log |
 
 pub mod child;
+pub mod databases;
 pub mod faults;
 pub mod peer;
 pub mod postgres;

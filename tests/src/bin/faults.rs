@@ -7,10 +7,10 @@
 //! LOG is that of cargo-nextest, or with ARTIFACTS that of `cargo test`. It also counts the tests of the orm suite on
 //! each database, which must be the same everywhere.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::{env, fs};
 
+use packetboat_tests::databases::{self, Databases};
 use packetboat_tests::faults::{self, Fault};
 use packetboat_tests::results::{self, Results};
 
@@ -25,9 +25,9 @@ fn main() -> ExitCode {
         _ => results::of_nextest(&read(log)),
     };
     let quick = mode == "quick";
-    let uneven = count_databases(&results, quick);
+    let lacking = count_databases(&results, quick);
     match faults::parse(&read(concat!(env!("CARGO_MANIFEST_DIR"), "/faults.toml"))) {
-        Ok(faults) if check_all(&faults, &results, quick) && !uneven => ExitCode::SUCCESS,
+        Ok(faults) if check_all(&faults, &results, quick) && !lacking => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(wrong) => {
             eprintln!("tests/faults.toml: {}", wrong.join("\n"));
@@ -52,28 +52,26 @@ fn check_all(faults: &[Fault], results: &Results, quick: bool) -> bool {
     bad == 0
 }
 
-/// Prints how many tests of the orm suite ran on each database, and whether one of them lacks some.
+/// Prints how many tests of the orm suite ran on each database, and which of them lack one.
 fn count_databases(results: &Results, quick: bool) -> bool {
-    let mut counts = BTreeMap::new();
-    for name in results
-        .keys()
-        .filter(|name| name.starts_with("packetboat-tests::tests/orm::"))
-    {
-        if let Some(database) = name.split("::").find_map(|part| part.strip_prefix("on_")) {
-            *counts.entry(database).or_insert(0_usize) += 1;
-        }
-    }
+    let Databases {
+        counts,
+        mut lacking,
+    } = databases::count(results);
+    lacking.retain(|name| !(quick && needs_server(name)));
     let line = counts
         .iter()
         .map(|(database, count)| format!("{database} {count}"))
         .collect::<Vec<_>>()
         .join(", ");
     println!("orm suite: {line}");
-    let uneven = counts.is_empty() || counts.values().min() != counts.values().max();
-    if uneven && !quick {
-        eprintln!("the orm suite is not the same on every database");
+    for name in &lacking {
+        eprintln!("the orm suite lacks {name}");
     }
-    uneven && !quick
+    if counts.is_empty() {
+        eprintln!("nothing of the orm suite ran");
+    }
+    counts.is_empty() || !lacking.is_empty()
 }
 
 /// By convention a part of such a test's name says so.
