@@ -12,7 +12,8 @@
 //! | --- | --- |
 //! | declare a model, and its attributes | [`derive@Model`], [`derive@Field`] |
 //! | read and write | [`ModelExt`], [`Select`], [`sql`] |
-//! | compare columns | [`Column`] |
+//! | compare columns, and compute with them | [`Column`], [`Expr`], [`count`], [`exists`] |
+//! | read models side by side, some columns, a page | [`Select`], [`derive@Projection`], [`derive@Alias`], [`Page`] |
 //! | load what belongs together | [`Relation`], [`With`] |
 //! | do all or nothing | [`transaction`], [`try_transaction`], [`begin`] |
 //! | do it again where two met | [`retry`], [`Retry`] |
