@@ -107,35 +107,30 @@ impl<S> Covered<S, ()> for () {}
 impl<S> Certain<S, ()> for () {}
 
 // A pair.
-#[diagnostic::do_not_recommend]
 impl<S, A, B, I, J> Covered<S, (I, J)> for Over<(A, B)>
 where
     A: Covered<S, I>,
     B: Covered<S, J>,
 {
 }
-#[diagnostic::do_not_recommend]
 impl<S, A, B, I, J> Certain<S, (I, J)> for Over<(A, B)>
 where
     A: Certain<S, I>,
     B: Certain<S, J>,
 {
 }
-#[diagnostic::do_not_recommend]
 impl<S, A, B, I, J> Doubtful<S, (In<I>, Out<J>)> for Over<(A, B)>
 where
     A: Certain<S, I>,
     B: Doubtful<S, J>,
 {
 }
-#[diagnostic::do_not_recommend]
 impl<S, A, B, I, J> Doubtful<S, (Out<I>, In<J>)> for Over<(A, B)>
 where
     A: Doubtful<S, I>,
     B: Certain<S, J>,
 {
 }
-#[diagnostic::do_not_recommend]
 impl<S, A, B, I, J> Doubtful<S, (Out<I>, Out<J>)> for Over<(A, B)>
 where
     A: Doubtful<S, I>,
@@ -144,28 +139,18 @@ where
 }
 
 // A sub-select, which sees its own models and those of the query around it.
-#[diagnostic::do_not_recommend]
 impl<S, P, F: Covered<Within<S, P>, I>, I> Covered<S, Out<I>> for Over<Correlated<P, F>> {}
-#[diagnostic::do_not_recommend]
 impl<O, S, F: TableRef + Covered<S, I>, I> Covered<Within<O, S>, In<I>> for F {}
-#[diagnostic::do_not_recommend]
 impl<O, S, F: TableRef + Covered<O, I>, I> Covered<Within<O, S>, Out<I>> for F {}
 // Conditions of the sub-select's own.
-#[diagnostic::do_not_recommend]
 impl<P, G, F: TableRef + Covered<P, I>, I> Covered<Correlated<P, G>, In<I>> for F {}
-#[diagnostic::do_not_recommend]
 impl<P, G, F: TableRef + Certain<P, I>, I> Certain<Correlated<P, G>, In<I>> for F {}
 
 // A group.
-#[diagnostic::do_not_recommend]
 impl<S, F: TableRef + Covered<S, I>, I> Covered<Grouped<S>, In<I>> for F {}
-#[diagnostic::do_not_recommend]
 impl<S, F: Covered<S, I>, I> Covered<Grouped<S>, Out<I>> for Over<Aggregated<F>> {}
-#[diagnostic::do_not_recommend]
 impl<S, F: TableRef + Certain<S, I>, I> Certain<Grouped<S>, In<I>> for F {}
-#[diagnostic::do_not_recommend]
 impl<S, F: Covered<S, I>, I> Certain<Grouped<S>, Out<I>> for Over<Aggregated<F>> {}
-#[diagnostic::do_not_recommend]
 impl<S, F: TableRef + Doubtful<S, I>, I> Doubtful<Grouped<S>, In<I>> for F {}
 
 // One model.
@@ -186,6 +171,7 @@ macro_rules! position {
 macro_rules! several {
     ($($all:ident)+: $($positions:tt)+) => {
         impl<$($all),+> Whole for ($($all,)+) {}
+        #[diagnostic::do_not_recommend]
         impl<$($all),+> Covered<Self, All> for ($($all,)+) {}
         several!(@ ($($all),+) $($positions)+);
     };
