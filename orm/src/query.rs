@@ -120,6 +120,12 @@ impl Query {
         self.more.as_ref().map_or(&[], |more| &more.joins)
     }
 
+    /// The names of the tables that may be missing in a row.
+    pub(crate) fn optional(&self) -> Vec<&'static str> {
+        let left = self.joins().iter().filter(|join| join.is_left);
+        left.map(Join::name).collect()
+    }
+
     /// The tables, and their names in the query.
     pub(crate) fn tables(&self) -> impl Iterator<Item = (&'static Table, &'static str)> {
         let joined = self.joins().iter().map(|join| (join.table, join.name()));

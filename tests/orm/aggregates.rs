@@ -279,6 +279,14 @@ async fn rows_are_found_by_a_sub_select(bed: impl Bed) {
         .limit(1)
         .columns(toy::maker);
     assert_eq!(names(maker::id.is_in(one)).await.expect("in one"), ["bolt"]);
+    let others = Toy::select()
+        .order_by(toy::pieces.asc())
+        .offset(1)
+        .columns(toy::maker);
+    assert_eq!(
+        names(maker::id.is_in(others)).await.expect("in the others"),
+        ["acme"]
+    );
     let busy = Toy::select()
         .group_by(toy::maker)
         .having(count().gt(1))
@@ -311,6 +319,10 @@ async fn rows_are_found_by_what_belongs_to_them(bed: impl Bed) {
         .columns(review::toy);
     let praised = Maker::select().filter(exists(theirs().filter(toy::id.is_in(good))));
     assert_eq!(names(praised).await.expect("nested"), ["acme"]);
+    let first = Maker::select().filter(exists(theirs().order_by(toy::id.asc()).limit(1)));
+    assert_eq!(names(first).await.expect("exists"), ["acme", "bolt"]);
+    let third = Maker::select().filter(exists(theirs().offset(1)));
+    assert_eq!(names(third).await.expect("exists"), ["acme"]);
     // Beside a condition of its own, and in an update.
     let late = Maker::select().filter(exists(theirs()) & maker::founded.is_null());
     assert_eq!(names(late).await.expect("both"), ["bolt"]);

@@ -110,6 +110,14 @@ impl Term {
         }
     }
 
+    /// Whether it may be NULL in a query in which the tables of these names may be missing.
+    pub(crate) fn may_be_null(&self, optional: &[&'static str]) -> bool {
+        match self {
+            Self::Column(place) => place.def.is_nullable() || optional.contains(&place.table()),
+            _ => true,
+        }
+    }
+
     /// Whether it is a function of all rows of a group.
     pub(crate) fn is_aggregate(&self) -> bool {
         self.visit(&mut |_| ())

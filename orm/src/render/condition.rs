@@ -119,7 +119,7 @@ impl Writer {
         query.leave_out_null();
         self.term(term)?;
         self.push(" IN (");
-        self.inner(query)?;
+        self.members(query)?;
         self.push(")");
         Ok(())
     }

@@ -4,5 +4,6 @@ mod check;
 mod condition;
 mod pattern;
 mod select;
+mod tail;
 mod term;
 mod write;

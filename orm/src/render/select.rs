@@ -4,11 +4,10 @@ use std::borrow::Cow;
 
 use crate::dialect::Dialect;
 use crate::error::Result;
-use crate::expr::{Node, Term};
-use crate::query::{Item, Lock, More, Query, Sort};
+use crate::expr::Node;
+use crate::query::{Item, More, Query};
 use crate::scope::Scope;
-use crate::table::{ColumnDef, SqlType, Table};
-use crate::value::Value;
+use crate::table::Table;
 use crate::writer::{Rendered, Writer};
 
 /// What stands between SELECT and FROM.
@@ -71,7 +70,7 @@ impl Query {
         writer.push(") AS ranked WHERE c");
         writer.integer(width as i64);
         writer.push(" <= ");
-        writer.value(Value::I64(clamp(rows)), COUNT);
+        writer.rows(rows);
         writer.push(" ORDER BY c");
         writer.integer(width as i64);
         writer.finish()
@@ -129,46 +128,33 @@ impl Writer {
     /// A query inside of another.
     pub(super) fn inner(&mut self, query: Query) -> Result<()> {
         let is_qualified = std::mem::replace(&mut self.is_qualified, true);
-        // MariaDB and MySQL cut no rows in a sub-select, but in a table inside of one.
-        let is_wrapped = self.dialect() == Dialect::MySql && query.limit.is_some();
-        if is_wrapped {
-            self.push("SELECT * FROM (");
-            self.query(query, List::Named)?;
-            self.push(") AS inside");
-        } else {
-            self.query(query, List::Items)?;
+        self.query(query, List::Items)?;
+        self.is_qualified = is_qualified;
+        Ok(())
+    }
+
+    /// A query as the members of a list.
+    pub(super) fn members(&mut self, query: Query) -> Result<()> {
+        let is_cut = query.limit.is_some() || query.offset.is_some();
+        if self.dialect() != Dialect::MySql || !is_cut {
+            return self.inner(query);
         }
+        // MariaDB and MySQL cut no rows in such a query, but in a table inside of it.
+        let is_qualified = std::mem::replace(&mut self.is_qualified, true);
+        self.push("SELECT * FROM (");
+        self.query(query, List::Named)?;
+        self.push(") AS inside");
         self.is_qualified = is_qualified;
         Ok(())
     }
 
     fn query(&mut self, mut query: Query, list: List) -> Result<()> {
-        let more = query.more.take();
-        let Some(mut more) = more else {
-            self.push("SELECT ");
-            self.items(query.items().into_owned(), list)?;
-            self.push(" FROM ");
-            self.table(query.table, query.alias);
-            let hidden = query.scope.condition(query.table, query.alias);
-            self.filter(Node::join(hidden, query.filter))?;
-            self.order(query.order, &[])?;
-            self.cut(query.limit, query.offset);
-            return Ok(());
-        };
-        query.more = Some(more);
         self.check(&query)?;
-        let name = query.name();
+        let (name, optional) = (query.name(), query.optional());
         let items = query.items().into_owned();
-        more = query.more.take().unwrap_or_default();
+        let mut more = query.more.take().map_or_else(More::default, |more| *more);
         let is_qualified = self.is_qualified;
         self.is_qualified = is_qualified || !more.joins.is_empty();
-        let optional: Vec<&'static str> = more
-            .joins
-            .iter()
-            .filter(|join| join.is_left)
-            .map(|join| join.name())
-            .collect();
-
         self.push(if more.distinct && list != List::One {
             "SELECT DISTINCT "
         } else {
@@ -281,63 +267,6 @@ impl Writer {
         self.condition(filter)
     }
 
-    /// ORDER BY, with NULL as the smallest of all; `optional` are the tables that may be missing in a row.
-    fn order(&mut self, order: Vec<Sort>, optional: &[&'static str]) -> Result<()> {
-        if order.is_empty() {
-            return Ok(());
-        }
-        self.push(" ORDER BY ");
-        self.list(order, ", ", |this, sort| {
-            this.check_ordered(sort.term.def())?;
-            let may_be_null = match &sort.term {
-                Term::Column(place) => place.def.is_nullable() || optional.contains(&place.table()),
-                _ => true,
-            };
-            this.term(sort.term)?;
-            this.push(match (sort.descending, this.dialect(), may_be_null) {
-                // Elsewhere NULL is the smallest of all; make it so here.
-                (false, Dialect::Postgres, true) => " ASC NULLS FIRST",
-                (true, Dialect::Postgres, true) => " DESC NULLS LAST",
-                (false, ..) => " ASC",
-                (true, ..) => " DESC",
-            });
-            Ok(())
-        })
-    }
-
-    /// LIMIT and OFFSET, bound and not printed, so that paging does not fill the cache of prepared statements.
-    fn cut(&mut self, limit: Option<u64>, offset: Option<u64>) {
-        match limit {
-            Some(rows) => {
-                self.push(" LIMIT ");
-                self.value(Value::I64(clamp(rows)), COUNT);
-            }
-            // These two know OFFSET only after LIMIT.
-            None if offset.is_some() && self.dialect() != Dialect::Postgres => {
-                self.push(" LIMIT 9223372036854775807");
-            }
-            None => {}
-        }
-        if let Some(rows) = offset {
-            self.push(" OFFSET ");
-            self.value(Value::I64(clamp(rows)), COUNT);
-        }
-    }
-
-    fn lock(&mut self, lock: Lock, table: &'static str, optional: &[&'static str]) {
-        self.push(" FOR UPDATE");
-        // PostgreSQL locks nothing that may be missing.
-        if self.dialect() == Dialect::Postgres && !optional.is_empty() {
-            self.push(" OF ");
-            self.name(table);
-        }
-        self.push(match lock {
-            Lock::NoWait => " NOWAIT",
-            Lock::SkipLocked => " SKIP LOCKED",
-            Lock::Wait => "",
-        });
-    }
-
     fn check(&self, query: &Query) -> Result<()> {
         let Some(more) = &query.more else {
             return Ok(());
@@ -361,12 +290,4 @@ impl Writer {
             _ => Ok(()),
         }
     }
-}
-
-/// The column of a number of rows.
-const COUNT: &ColumnDef = &ColumnDef::new("", "LIMIT", SqlType::I64, false);
-
-/// No table has more rows than this.
-fn clamp(rows: u64) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX)
 }

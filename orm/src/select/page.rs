@@ -224,20 +224,12 @@ fn shape(query: &Query) -> u64 {
 /// Keeps the rows behind a place in the order.
 fn narrow(query: &mut Query, values: Vec<Value>) {
     let is_aggregate = query.order.iter().any(|sort| sort.term.is_aggregate());
-    let optional: Vec<&'static str> = query
-        .joins()
-        .iter()
-        .filter(|join| join.is_left)
-        .map(|join| join.name())
-        .collect();
+    let optional = query.optional();
     // From the last term to the first: behind in this one, or the same in it and behind in the rest.
     let mut rest: Option<Node> = None;
     for (sort, value) in query.order.iter().zip(values).rev() {
         let term = sort.term.clone();
-        let may_be_null = match &term {
-            Term::Column(place) => place.def.is_nullable() || optional.contains(&place.table()),
-            _ => true,
-        };
+        let may_be_null = term.may_be_null(&optional);
         rest = Some(behind(&term, &value, sort.descending, may_be_null, rest));
     }
     let Some(behind) = rest else { return };
