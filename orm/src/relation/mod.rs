@@ -30,6 +30,7 @@ use crate::order::Order;
 use crate::query::Query;
 use crate::relation::ends::{Ends, positions};
 use crate::relation::one_of::Keys;
+use crate::scope::Scope;
 use crate::select::Select;
 use crate::value::Value;
 
@@ -153,6 +154,12 @@ impl<M: Model, C: Model, K: Kind, N> Relation<M, C, K, N> {
     pub fn limit(mut self, rows: u64) -> Relation<M, C, K::Filtered, N> {
         self.top = Some(rows);
         self.into_kind()
+    }
+
+    /// With the related rows that are deleted (softly); those of a table between stay hidden.
+    pub fn with_deleted(mut self) -> Self {
+        self.query.scope = Scope::Whole;
+        self
     }
 
     /// Loads a relation of the related rows onto them.

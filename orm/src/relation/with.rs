@@ -18,10 +18,25 @@ use crate::select::{Select, select};
 /// It is one query for the rows, and one for each relation at each level, whatever the number of rows. A level without
 /// rows needs none.
 ///
-/// Inside a transaction that reads one state of the database, they all see it: on SQLite and MySQL that is any, on
-/// PostgreSQL one of the level REPEATABLE READ. Elsewhere each query sees what is there when it runs: a post that was
-/// written in between may be there, and an author deleted in between may be missing
-/// ([`Error::MissingRelated`]).
+/// # Which state they see
+///
+/// Outside of a transaction each query sees what is there when it runs: a post that was written after the users were
+/// read is loaded too, and an author that was deleted is missing ([`Error::MissingRelated`]).
+///
+/// Inside a transaction they all see one state: on SQLite in any, on MySQL in any of its default level, on PostgreSQL in
+/// one that begins with `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`:
+///
+/// ```
+/// # use packetboat_orm::{DbPool, Error, Finish, Model, ModelExt, Result, begin, sql};
+/// # #[derive(Model)] #[model(has_many(posts: Post))] struct User { id: i64, name: String }
+/// # #[derive(Model)] struct Post { id: i64, user_id: i64, title: String }
+/// # async fn f(db: &DbPool) -> Result<()> {
+/// let mut tx = begin(db).await?;
+/// sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").exec(&mut tx).await?; // PostgreSQL alone
+/// let users: Vec<(User, Vec<Post>)> = User::select().with(user::posts).all(&mut tx).await?;
+/// tx.commit().await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "a query does nothing until it is run"]
 pub struct With<M, L> {
     select: Select<M>,
