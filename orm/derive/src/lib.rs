@@ -38,9 +38,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[model(crate = path)]`: where this crate is, if not at `::packetboat_orm`.
 ///
 /// Relations stand beside the columns: `user::posts`, `post::author`. Where the foreign key has another name than by
-/// default, `by = writer_id` says so; `to = ..` says it of the key that leads on to the other model of
-/// `through`. A key of several columns is written `by = (class, seat)`. The other model's columns are looked for under its
-/// name in snake case beside it; a path says where they are: `by = crate::blog::post::writer_id`.
+/// default, `by = writer_id` says so; with `through`, `to = ..` says it of the key that leads on to the other model. A
+/// key of several columns is written `by = (class, seat)`, in the order of the key's fields. The other model's columns
+/// are looked for beside it, under its name in snake case; a path says where else: `by = blog::posts::writer_id`.
 ///
 /// On a field:
 ///

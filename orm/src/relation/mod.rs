@@ -178,8 +178,9 @@ impl<M: Model, C: Model, K: Kind, N> Relation<M, C, K, N> {
 
     /// Loads the related rows of rows that are there already: one entry for each row, in the order of the rows.
     ///
-    /// It is one query for all of them, or none where none refers to anything. (MySQL, and any key that is neither an
-    /// integer nor a text, take more than one for more keys than a statement can bind.)
+    /// It is one query for all of them, or none where none refers to anything. It is more only for more keys than a
+    /// statement can bind, and only where they are bound one by one: on MySQL, keys of several columns, and those that
+    /// are neither integers nor texts (nor, on PostgreSQL, UUIDs).
     ///
     /// # Errors
     ///

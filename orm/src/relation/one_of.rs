@@ -70,8 +70,8 @@ impl Keys {
 
     /// Whether the keys can be bound as one value: SQL of one text then serves any number of them.
     ///
-    /// Measured on SQLite against `IN (?, ?, ..)`, whose text is prepared anew for each number: alike from nine keys on
-    /// where that statement was kept, and a fifth to two thirds faster where it was not.
+    /// Measured against `IN (?, ?, ..)`: on PostgreSQL 28 % faster for 100 keys; on SQLite alike from nine keys on where
+    /// that statement was kept prepared, and 18 % to 40 % faster where it was not, since its text was another.
     fn are_bound_as_one(&self, columns: &[&'static ColumnDef], dialect: Dialect) -> bool {
         let [column] = columns else { return false };
         match (self, column.ty(), dialect) {
