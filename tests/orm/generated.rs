@@ -1,7 +1,11 @@
 //! Columns that the database fills, and keys that it chooses for many rows at once.
 
 use chrono::{DateTime, Utc};
-use packetboat_orm::{Counted, Error, Executor, Model, ModelExt, schema};
+use packetboat_orm::{
+    Collect, Counted, Dialect, Done, Error, Executor, Finish, Model, ModelExt, Params, Result,
+    Statement, schema,
+};
+use sqlx::AssertSqlSafe;
 
 use crate::bed::Bed;
 
@@ -213,7 +217,78 @@ async fn keys_that_were_not_kept_are_not_filled_in(bed: impl Bed) {
     assert_eq!(stored(db).await, []);
 }
 
+/// As MySQL is, for which that is a comment what MariaDB reads.
+struct WithoutReturning<E>(E);
+
+impl<E: Executor> Executor for WithoutReturning<E> {
+    type Tx = WithoutReturning<E::Tx>;
+
+    fn dialect(&self) -> Dialect {
+        self.0.dialect()
+    }
+
+    async fn enter(&mut self) -> Result<Self::Tx> {
+        self.0.enter().await.map(WithoutReturning)
+    }
+
+    async fn run<C: Collect>(
+        &mut self,
+        statement: &Statement,
+        params: impl Params,
+        out: C,
+    ) -> Result<(C, Done)> {
+        let Some((plain, _)) = statement.sql().split_once(" /*M! RETURNING") else {
+            return self.0.run(statement, params, out).await;
+        };
+        let plain = Statement::write(AssertSqlSafe(plain.to_owned()));
+        self.0.run(&plain, params, out).await
+    }
+}
+
+impl<E: Finish> Finish for WithoutReturning<E> {
+    async fn commit(self) -> Result<()> {
+        self.0.commit().await
+    }
+
+    async fn rollback(self) -> Result<()> {
+        self.0.rollback().await
+    }
+}
+
+async fn a_server_without_returning_is_asked_again(bed: impl Bed) {
+    Item::create_table(bed.db()).await.expect("a table");
+    let mut db = WithoutReturning(bed.db());
+    let mut hat = item("hat", 5, 3);
+    hat.insert(&mut db).await.expect("an insert");
+    assert_eq!((hat.total, hat.state.as_str()), (15, "new"));
+    let mut many: Vec<Item> = (0..700).map(|n| item(&format!("i{n}"), n, 2)).collect();
+    Item::insert_all(&mut many, &mut db)
+        .await
+        .expect("many rows");
+    let mut given = [7_000, 6_000].map(|id| Item {
+        id,
+        ..item(&format!("g{id}"), 1, 1)
+    });
+    Item::insert_all(&mut given, &mut db)
+        .await
+        .expect("two rows");
+    many.insert(0, hat);
+    many.extend(given.into_iter().rev());
+    assert_eq!(stored(bed.db()).await, many);
+    Line::create_table(bed.db()).await.expect("a table");
+    let mut lines: Vec<Line> = (0..700).map(|number| Line { id: 0, number }).collect();
+    Line::insert_all(&mut lines, &mut db)
+        .await
+        .expect("many rows");
+    let all = Line::select()
+        .order_by(line::number.asc())
+        .all(bed.db())
+        .await;
+    assert_eq!(all.expect("all lines"), lines);
+}
+
 crate::on_every_database![
+    a_server_without_returning_is_asked_again,
     every_write_reads_back_what_the_database_filled,
     many_rows_are_read_back_each_into_its_own_struct,
     the_check_finds_them_as_they_were_declared,

@@ -41,6 +41,7 @@ mod retry;
 mod roles;
 mod router;
 mod schema;
+mod scope;
 mod stack;
 mod tenants;
 mod traced;
