@@ -58,6 +58,10 @@ use crate::model::Model;
 /// a save; `delete` and `purge` run that of a delete. What a filter finds, and is updated or deleted there, is never
 /// read: [`Select::update`](crate::Select::update) and [`Select::delete`](crate::Select::delete) run no hooks, and
 /// neither does `restore`. Read the rows and delete them one by one where the hooks matter.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` says that it has hooks, and has none",
+    note = "implement `Hooks` for it, if only as `impl Hooks for {Self} {{}}`; or leave `#[model(hooks)]` out"
+)]
 pub trait Hooks: Model {
     /// Before a row is inserted or updated. May change it.
     ///

@@ -339,7 +339,13 @@ fn role_types(columns: &[Column<'_>], krate: &TokenStream) -> TokenStream {
             Role::Version => quote!(check_version),
             Role::Tenant => return None,
         };
-        Some(quote_spanned!(ty.span()=> const _: () = #krate::derived::#check::<#ty>();))
+        // The call begins in the field's line, which is where the compiler points to.
+        Some(quote_spanned! {ty.span()=>
+            const _: () = {
+                use #krate::derived::#check as check;
+                check::<#ty>()
+            };
+        })
     });
     quote!(#(#checks)*)
 }
