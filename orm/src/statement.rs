@@ -16,7 +16,7 @@ pub enum Kind {
     Delete,
     /// Adds rows, with or without RETURNING.
     Insert,
-    /// Reads rows and locks them until the transaction ends.
+    /// Reads rows and locks them until the transaction ends, or reads back what was written: it goes where writes go.
     Lock,
     /// Changes tables, not rows.
     Schema,

@@ -172,10 +172,10 @@ pub(super) async fn insert<M: Model>(row: &mut M, db: &mut impl Executor, at: At
     Ok(())
 }
 
-/// The row as the database has it.
+/// The row as the database has it: where it was written, and not where a copy may lag behind.
 pub(super) async fn reread<M: Model>(key: &M::Key, db: &mut impl Executor, at: At) -> Result<M> {
     let sql = M::TABLE.statements(db.dialect()).find;
-    let statement = Statement::fixed(Kind::Select, M::TABLE, sql, at);
+    let statement = Statement::fixed(Kind::Lock, M::TABLE, sql, at);
     db.one(&statement, KeyOf::<M>(key)).await
 }
 
@@ -265,11 +265,18 @@ pub(super) async fn run_update<M: Model>(
     let values = Rows::new(slice::from_ref(&*row), part);
     if const { M::TABLE.reads_back() } {
         let stored = if db.dialect() == Dialect::MySql {
+            // In one transaction, so that nobody writes in between.
             let mut tx = db.enter().await?;
-            let outcome = update_and_reread(row, &mut tx, statement, values, at).await;
-            // What was only read needs no commit, but the row is the caller's once this returns.
-            tx.commit().await?;
-            outcome?
+            match update_and_reread(row, &mut tx, statement, values, at).await {
+                Ok(stored) => {
+                    tx.commit().await?;
+                    stored
+                }
+                Err(error) => {
+                    let _ = tx.rollback().await;
+                    return Err(error);
+                }
+            }
         } else {
             db.optional::<M>(statement, values).await?
         };

@@ -299,13 +299,13 @@ async fn insert_and_find<M: Model>(
     find(row, db, plan, at).await
 }
 
-/// The row that has the same unique values.
+/// The row that has the same unique values: where it was written, and not where a copy may lag behind.
 async fn find<M: Model>(row: &M, db: &mut impl Executor, plan: &Plan, at: At) -> Result<Option<M>> {
     let dialect = db.dialect();
     let mut text = Text::new(dialect);
     text.push(M::TABLE.statements(dialect).select);
     place(&mut text, M::TABLE, plan);
-    let statement = text.into_statement(Kind::Select, M::TABLE, at);
+    let statement = text.into_statement(Kind::Lock, M::TABLE, at);
     let values = Rows::new(slice::from_ref(row), Part::ColumnsThenOn(&[], &plan.on));
     db.optional(&statement, values).await
 }
