@@ -1,15 +1,24 @@
 //! All wrappers around each other, in any order, inside and outside of transactions, in tasks.
 
 use packetboat_orm::{
-    Counted, DbPool, Error, Executor, ModelExt, Pooled, Result, Routed, Router, TenantName,
-    TenantPool, Tenants, Traced, UnitOfWork, Using, retry, transaction,
+    Counted, DbPool, Error, Executor, Model, ModelExt, Pooled, Result, Routed, Router, Tenant,
+    TenantName, TenantPool, Tenants, Traced, UnitOfWork, Using, retry, transaction,
 };
 
 use crate::bed::Bed;
 use crate::models::{Author, authors, names};
 
+/// A row of one company, whose database others may share.
+#[derive(Clone, Debug, PartialEq, Model)]
+struct Invoice {
+    id: i64,
+    #[model(tenant)]
+    company: i64,
+    total: i64,
+}
+
 /// As an application names its stack, once.
-type Db<P> = Traced<Counted<Routed<TenantPool<P>>>>;
+type Db<P> = Traced<Counted<Tenant<Routed<TenantPool<P>>>>>;
 
 /// The executor of one request.
 async fn request<B: Bed>(bed: &B) -> Db<B::Pool> {
@@ -18,7 +27,8 @@ async fn request<B: Bed>(bed: &B) -> Db<B::Pool> {
     let acme = TenantName::new("acme").expect("a good name");
     let pool = tenants.get(&acme).await.expect("a tenant");
     let router = Router::new("default", pool.clone()).reader("replica", pool);
-    Traced::new(Counted::new(router.scope()).refuse_repeats(50))
+    let db = Tenant::new(router.scope(), 7_i64);
+    Traced::new(Counted::new(db).refuse_repeats(50))
 }
 
 /// What a handler does: it knows of no wrapper, and takes the executor by reference.
@@ -65,11 +75,41 @@ async fn a_unit_of_work_goes_below_or_above_any(bed: impl Bed) {
     authors(bed.db(), &[]).await;
     let db = request(&bed).await;
     assert_eq!(above(&db, "ann").await.expect("above all"), 1);
-    let routed = db.inner().inner().clone();
+    let routed = db.inner().inner().inner().clone();
     let counted = Counted::new(Traced::new(UnitOfWork::new(routed.clone())));
     assert_eq!(work(counted, "bob").await.expect("below two"), 2);
     let task = tokio::spawn(async move { above(Counted::new(routed), "cid").await });
     assert_eq!(task.await.expect("no panic").expect("between"), 3);
+}
+
+/// The tenant column is kept to through whatever stands between its wrapper and the database, and on a held connection.
+async fn a_tenants_rows_stay_its_own_through_the_stack(bed: impl Bed) {
+    Invoice::create_table(bed.db()).await.expect("a table");
+    let seven = request(&bed).await;
+    let eight = Counted::new(Tenant::new(Traced::new(bed.pool()), 8_i64));
+    for total in [10, 20] {
+        let invoice = || Invoice {
+            id: 0,
+            company: 0,
+            total,
+        };
+        invoice().insert(&seven).await.expect("an insert");
+        transaction(&eight, async |tx| invoice().insert(tx).await)
+            .await
+            .expect("a transaction");
+    }
+    let of = |invoices: Vec<Invoice>| {
+        let companies = invoices.into_iter().map(|invoice| invoice.company);
+        companies.collect::<Vec<_>>()
+    };
+    let all = Invoice::select;
+    assert_eq!(of(all().all(&seven).await.expect("invoices")), [7, 7]);
+    let mut held = UnitOfWork::new(&eight);
+    assert_eq!(of(all().all(&mut held).await.expect("invoices")), [8, 8]);
+    let named = seven.using("replica");
+    assert_eq!(of(all().all(&named).await.expect("invoices")), [7, 7]);
+    let nobody = all().all(seven.inner().inner().inner()).await;
+    assert!(matches!(nobody, Err(Error::NoTenant { .. })), "{nobody:?}");
 }
 
 async fn any_order_does(bed: impl Bed) {
@@ -97,5 +137,6 @@ async fn any_order_does(bed: impl Bed) {
 crate::on_every_database![
     all_wrappers_stack_in_a_task,
     a_unit_of_work_goes_below_or_above_any,
+    a_tenants_rows_stay_its_own_through_the_stack,
     any_order_does,
 ];

@@ -3,34 +3,26 @@
 use crate::codec::sealed::Sealed;
 use crate::driver::{Access, Pooled};
 use crate::error::Result;
-use crate::wrap::{Counted, Traced};
+use crate::wrap::{Counted, Tenant, Traced};
 
-impl<E> Sealed for Traced<E> {}
+/// A wrapper wraps the connection as it wraps the pool.
+macro_rules! pooled {
+    ($($Wrapper:ident)+) => {$(
+        impl<E> Sealed for $Wrapper<E> {}
 
-impl<E: Pooled> Pooled for Traced<E> {
-    type Connection = Traced<E::Connection>;
+        impl<E: Pooled> Pooled for $Wrapper<E> {
+            type Connection = $Wrapper<E::Connection>;
 
-    async fn hold(&self, access: Access) -> Result<(Self::Connection, Access)> {
-        let (connection, access) = self.inner().hold(access).await?;
-        Ok((self.around(connection), access))
-    }
+            async fn hold(&self, access: Access) -> Result<(Self::Connection, Access)> {
+                let (connection, access) = self.inner().hold(access).await?;
+                Ok((self.around(connection), access))
+            }
 
-    async fn close_all(&self) {
-        self.inner().close_all().await;
-    }
+            async fn close_all(&self) {
+                self.inner().close_all().await;
+            }
+        }
+    )+};
 }
 
-impl<E> Sealed for Counted<E> {}
-
-impl<E: Pooled> Pooled for Counted<E> {
-    type Connection = Counted<E::Connection>;
-
-    async fn hold(&self, access: Access) -> Result<(Self::Connection, Access)> {
-        let (connection, access) = self.inner().hold(access).await?;
-        Ok((self.around(connection), access))
-    }
-
-    async fn close_all(&self) {
-        self.inner().close_all().await;
-    }
-}
+pooled!(Counted Tenant Traced);

@@ -89,6 +89,14 @@ impl<E> Tenant<E> {
     pub const fn inner(&self) -> &E {
         &self.inner
     }
+
+    /// The same tenant around another executor.
+    pub(super) fn around<F>(&self, inner: F) -> Tenant<F> {
+        Tenant {
+            inner,
+            id: self.id.clone(),
+        }
+    }
 }
 
 impl<E: Executor> Executor for Tenant<E> {
@@ -99,9 +107,8 @@ impl<E: Executor> Executor for Tenant<E> {
     }
 
     async fn enter(&mut self) -> Result<Self::Tx> {
-        let inner = self.inner.enter().await?;
-        let id = self.id.clone();
-        Ok(Tenant { inner, id })
+        let tx = self.inner.enter().await?;
+        Ok(self.around(tx))
     }
 
     async fn run<C: Collect>(

@@ -1,6 +1,6 @@
 //! Choosing a database by its name, through any stack of wrappers.
 
-use crate::wrap::{Counted, Routed, Traced};
+use crate::wrap::{Counted, Routed, Tenant, Traced};
 
 /// An executor over several named databases: a [`Routed`], and what is wrapped around one.
 ///
@@ -31,14 +31,15 @@ impl<E> Using for Routed<E> {
     }
 }
 
-impl<E: Using> Using for Traced<E> {
-    fn using(&self, name: &str) -> Self {
-        self.around(self.inner().using(name))
-    }
+/// A wrapper asks what it wraps.
+macro_rules! using {
+    ($($Wrapper:ident)+) => {$(
+        impl<E: Using> Using for $Wrapper<E> {
+            fn using(&self, name: &str) -> Self {
+                self.around(self.inner().using(name))
+            }
+        }
+    )+};
 }
 
-impl<E: Using> Using for Counted<E> {
-    fn using(&self, name: &str) -> Self {
-        self.around(self.inner().using(name))
-    }
-}
+using!(Counted Tenant Traced);
