@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use packetboat_orm::migrate::{Error, Made, Make, Migrations, Models, State};
+use packetboat_orm::test::Database;
 use packetboat_orm::{DbPool, Dialect, Executor as _, ModelExt as _, sql};
 use tempfile::TempDir;
 
@@ -69,6 +70,8 @@ mod after {
         pub(super) year: Option<i32>,
         #[model(default = 3, check = "rating BETWEEN 0 AND 5")]
         pub(super) rating: i32,
+        #[model(generated = "pages * 2")]
+        pub(super) sides: Option<i32>,
     }
 
     #[derive(Clone, Debug, Model)]
@@ -180,6 +183,7 @@ async fn a_change_is_applied_and_undone_with_rows_inside(bed: impl Bed) {
     );
     for book in &books {
         assert_eq!((book.pages, book.year, book.rating), (7, None, 3));
+        assert_eq!(book.sides, Some(14));
         assert_eq!(book.price.to_string().trim_end_matches('0'), "12.34");
     }
     let mut carl = after::Author {
@@ -478,6 +482,60 @@ async fn tables_that_differ_are_not_adopted(bed: impl Bed) {
     assert_eq!(report.to_string().matches("\n- ").count(), 1, "{report}");
     let status = migrations.status(&db).await.expect("a status");
     assert_eq!(status.pending().collect::<Vec<_>>(), ["0001_begin"]);
+}
+
+/// On SQLite they are off while migrations are applied, since a table that is built anew is dropped on the way.
+#[tokio::test]
+async fn rows_that_refer_to_nothing_are_found_before_they_are_kept() {
+    let database = Database::fresh(Dialect::Sqlite).await.expect("a folder");
+    let db = database.pool().await.expect("a pool");
+    let folder = folder();
+    let migrations = old(folder.path());
+    migrations.make("begin").expect("the first migration");
+    migrations.up(&db).await.expect("up");
+    fill(&db).await;
+    let wrong = folder.path().join("sqlite/0002_wrong.sql");
+    fs::write(&wrong, "DELETE FROM writer WHERE name = 'ann';").expect("a file");
+    let broken = migrations.up(&db).await.expect_err("her book is left");
+    assert!(
+        matches!(&broken, Error::ForeignKeys { table } if table == "book"),
+        "{broken:?}"
+    );
+    assert_eq!(
+        before::Writer::select().count(&db).await.expect("a count"),
+        2
+    );
+    // They are on again.
+    fs::remove_file(&wrong).expect("gone");
+    migrations.up(&db).await.expect("nothing to do");
+    let mut lost = before::Book {
+        id: 0,
+        writer_id: 99,
+        title: String::new(),
+        pages: 1,
+        price: 1.into(),
+    };
+    lost.insert(&db).await.expect_err("no such writer");
+}
+
+#[tokio::test]
+async fn a_folder_without_this_database_is_no_folder_without_work() {
+    let database = Database::fresh(Dialect::Sqlite).await.expect("a folder");
+    let db = database.pool().await.expect("a pool");
+    let folder = folder();
+    let absent = old(folder.path())
+        .up(&db)
+        .await
+        .expect_err("nothing is there");
+    assert!(
+        matches!(
+            absent,
+            Error::Absent {
+                dialect: Dialect::Sqlite
+            }
+        ),
+        "{absent:?}"
+    );
 }
 
 /// Not a test of its own: what the next one kills.

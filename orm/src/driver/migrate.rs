@@ -41,6 +41,12 @@ pub(crate) enum Failure {
         allow(dead_code, reason = "only there they are off meanwhile")
     )]
     ForeignKeys(String),
+    /// Another node has it.
+    #[cfg_attr(
+        not(any(feature = "mysql", feature = "sqlite")),
+        allow(dead_code, reason = "PostgreSQL waits as long as it takes")
+    )]
+    Locked,
     Migrate(MigrateError),
 }
 
@@ -157,7 +163,7 @@ mod on_mysql {
                 .fetch_one(&mut *connection)
                 .await?;
         if taken != Some(1) {
-            return Err(sqlx::Error::PoolTimedOut.into());
+            return Err(Failure::Locked);
         }
         let outcome = act!(migrator, act, &mut *connection);
         if let Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) =
@@ -242,7 +248,7 @@ mod on_sqlite {
                 Ok(Turn::Taken) if begun.elapsed() < LOCK_TIME => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
-                Ok(Turn::Taken) => break Err(sqlx::Error::PoolTimedOut.into()),
+                Ok(Turn::Taken) => break Err(Failure::Locked),
                 Ok(Turn::Done) => break Ok(()),
                 Err(failure) => break Err(failure),
             }

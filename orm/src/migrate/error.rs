@@ -5,12 +5,19 @@ use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
 
+use crate::dialect::Dialect;
 use crate::schema::Report;
 
 /// Why a migration was not made, or not applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// There are no migrations for this kind of database.
+    #[error("there are no migrations for {dialect}")]
+    Absent {
+        /// Which kind.
+        dialect: Dialect,
+    },
     /// A file was changed after it was applied. Undo the change, and make another migration.
     #[error("{name} was changed after it was applied")]
     Changed {
@@ -56,6 +63,9 @@ pub enum Error {
     /// The list of applied migrations cannot be read or written.
     #[error("the list of applied migrations cannot be used")]
     Ledger(#[source] MigrateError),
+    /// Another node has been migrating for longer than a minute.
+    #[error("another node has been migrating for longer than a minute")]
+    Locked,
     /// A migration was applied that is not among these: by a newer version of the program, or of another branch.
     #[error("migration {version} was applied, and is not among the migrations here")]
     Missing {

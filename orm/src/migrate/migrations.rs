@@ -68,13 +68,14 @@ impl Migrations {
 
     /// Applies what is not applied yet; says which migrations those were.
     ///
-    /// Nodes that start at once take turns. On SQLite and PostgreSQL a migration happens whole or not at all, and on SQLite
+    /// Nodes that start at once take turns, and each may name what the other has applied. One waits for a minute, on
+    /// PostgreSQL as long as it takes. On SQLite and PostgreSQL a migration happens whole or not at all, and on SQLite
     /// so do all of them together. On MySQL each statement does, and one that broke off half way is named, and refused.
     ///
     /// # Errors
     ///
-    /// [`Error::Dirty`], [`Error::Failed`], [`Error::Changed`], [`Error::Missing`], [`Error::ForeignKeys`], or that the
-    /// database or the folder cannot be used.
+    /// [`Error::Dirty`], [`Error::Failed`], [`Error::Changed`], [`Error::Missing`], [`Error::ForeignKeys`],
+    /// [`Error::Locked`], [`Error::Absent`], or that the database or the folder cannot be used.
     ///
     /// # Cancel safety
     ///
@@ -201,6 +202,7 @@ async fn act(db: &DbPool, migrations: &[Migration], act: Act) -> Result<()> {
     let failure = match db.migrate(migrator, act).await {
         Ok(()) => return Ok(()),
         Err(Failure::ForeignKeys(table)) => return Err(Error::ForeignKeys { table }),
+        Err(Failure::Locked) => return Err(Error::Locked),
         Err(Failure::Migrate(error)) => error,
     };
     let name = |version: i64| {

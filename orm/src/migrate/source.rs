@@ -36,16 +36,25 @@ pub(super) enum Source {
 impl Source {
     /// The migrations for a database, by version.
     pub(super) async fn read(&self, dialect: Dialect) -> Result<Vec<Migration>> {
-        match self {
-            Self::Embedded(embedded) => Ok(embedded.read(dialect)),
+        let migrations = match self {
+            Self::Embedded(embedded) => embedded.read(dialect),
             Self::Folder(root) => {
                 let path = root.join(folder(dialect));
                 // sqlx says of a missing folder only that it cannot be made canonical.
-                tokio::fs::metadata(&path).await.map_err(io(&path))?;
-                path.resolve()
-                    .await
-                    .map_err(|source| Error::Source(sqlx::migrate::MigrateError::Source(source)))
+                match tokio::fs::metadata(&path).await {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+                    Err(error) => return Err(io(&path)(error)),
+                    Ok(_) => path.resolve().await.map_err(|source| {
+                        Error::Source(sqlx::migrate::MigrateError::Source(source))
+                    })?,
+                }
             }
+        };
+        // None at all is a folder that was forgotten, or a wrong one.
+        if migrations.is_empty() {
+            Err(Error::Absent { dialect })
+        } else {
+            Ok(migrations)
         }
     }
 }

@@ -62,7 +62,7 @@ fn needs_rebuild(delta: &Delta<'_>) -> bool {
         })
 }
 
-/// Whether something else holds on to the column. In which conditions it stands, nobody here can read.
+/// Whether something else holds on to the column. In which conditions and expressions it stands, nobody here can read.
 fn is_bound(table: &Table, column: &str) -> bool {
     table.is_key(column)
         || table.foreign_keys.iter().any(|key| key.column == column)
@@ -71,6 +71,7 @@ fn is_bound(table: &Table, column: &str) -> bool {
             .iter()
             .any(|unique| unique.columns.iter().any(|one| one == column))
         || !table.checks.is_empty()
+        || table.columns.iter().any(|column| column.computed.is_some())
 }
 
 /// The twelve steps of the manual, but for the first two and the last three, which the runner does: foreign keys are off
