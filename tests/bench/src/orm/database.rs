@@ -128,14 +128,10 @@ impl Database {
                      INSERT INTO posts (user_id, title)
                         SELECT id, 'Post ' || n FROM users, generate_series(1, {posts}) n ORDER BY id, n;
                      INSERT INTO comments (post_id, text)
-                        SELECT id, 'Comment ' || n FROM posts, generate_series(1, {comments}) n ORDER BY id, n;"
+                        SELECT id, 'Comment ' || n FROM posts, generate_series(1, {comments}) n ORDER BY id, n;
+                     ANALYZE users, posts, comments;"
                 );
                 sqlx::raw_sql(AssertSqlSafe(fill)).execute(pool).await?;
-                sqlx::raw_sql(
-                    "VACUUM ANALYZE users; VACUUM ANALYZE posts; VACUUM ANALYZE comments;",
-                )
-                .execute(pool)
-                .await?;
             }
             Self::Sqlite { pool, .. } => {
                 let series = |name, count| {

@@ -1,8 +1,6 @@
 //! This crate, through its models.
 
-use std::collections::HashMap;
-
-use packetboat_orm::{Executor, Model, ModelExt, sql};
+use packetboat_orm::{Executor, Model, ModelExt};
 
 use super::{
     BoxError, Peer, Ran,
@@ -20,7 +18,7 @@ pub(super) struct Ours {
 }
 
 #[derive(Debug, Model)]
-#[model(table = "users")]
+#[model(table = "users", has_many(posts: Post))]
 struct User {
     id: i64,
     name: String,
@@ -28,7 +26,7 @@ struct User {
 }
 
 #[derive(Debug, Model)]
-#[model(table = "posts")]
+#[model(table = "posts", has_many(comments: Comment))]
 struct Post {
     id: i64,
     user_id: i64,
@@ -56,26 +54,23 @@ impl Ours {
         }
     }
 
-    async fn on(&mut self, mut db: impl Executor, work: Work) -> Result<usize, BoxError> {
+    async fn on(&mut self, db: impl Executor, work: Work) -> Result<usize, BoxError> {
         Ok(match work {
             Work::Trivial(_) => User::select().all(db).await?.len(),
             Work::Medium(_) => {
-                let pairs = sql("SELECT users.id, users.name, users.hair_color, posts.id, posts.user_id, posts.title, posts.body
-                    FROM users LEFT JOIN posts ON posts.user_id = users.id WHERE users.hair_color = ?")
-                    .bind("black")
-                    .all::<(User, Option<Post>)>(db)
+                let pairs: Vec<(User, Option<Post>)> = User::select()
+                    .left_join(Post::on(post::user_id.eq(user::id)))
+                    .filter(user::hair_color.eq("black"))
+                    .all(db)
                     .await?;
                 pairs.len()
             }
             Work::Associations => {
-                let users = User::select().all(&mut db).await?;
-                let posts =
-                    Post::select().filter(post::user_id.is_in(users.iter().map(|user| user.id)));
-                let posts = posts.all(&mut db).await?;
-                let comments = Comment::select()
-                    .filter(comment::post_id.is_in(posts.iter().map(|post| post.id)));
-                let comments = comments.all(&mut db).await?;
-                size(&tree(users, posts, comments))
+                let tree: Tree = User::select()
+                    .with(user::posts.with(post::comments))
+                    .all(db)
+                    .await?;
+                size(&tree)
             }
             Work::Point => usize::from(User::find(self.keys.next(), db).await?.is_some()),
             Work::InsertOne => {
@@ -96,28 +91,6 @@ impl Ours {
             }
         })
     }
-}
-
-fn tree(users: Vec<User>, posts: Vec<Post>, comments: Vec<Comment>) -> Tree {
-    let mut of_post: HashMap<i64, Vec<Comment>> = HashMap::with_capacity(posts.len());
-    for comment in comments {
-        of_post.entry(comment.post_id).or_default().push(comment);
-    }
-    let mut of_user: HashMap<i64, Vec<(Post, Vec<Comment>)>> = HashMap::with_capacity(users.len());
-    for post in posts {
-        let comments = of_post.remove(&post.id).unwrap_or_default();
-        of_user
-            .entry(post.user_id)
-            .or_default()
-            .push((post, comments));
-    }
-    users
-        .into_iter()
-        .map(|user| {
-            let posts = of_user.remove(&user.id).unwrap_or_default();
-            (user, posts)
-        })
-        .collect()
 }
 
 fn size(tree: &Tree) -> usize {
