@@ -65,15 +65,15 @@ impl Driver for Sqlite {
         mut values: Values,
         mut out: C,
     ) -> Result<(C, Done)> {
-        if !statement.kind().is_read() || out.demand() != Demand::All {
+        if out.demand() != Demand::All {
             return Self::run(home.get().await?, owes, statement, values, out).await;
         }
         let guess = Guess::of(statement);
         if guess.is_many() {
             match read(home, statement, values, out).await? {
-                Outcome::Read(out, rows) => {
+                Outcome::Read(out, rows, done) => {
                     guess.note(rows);
-                    return Ok((out, Done::default()));
+                    return Ok((out, done));
                 }
                 Outcome::Refused(same, untouched) => (values, out) = (same, untouched),
             }

@@ -44,7 +44,7 @@ impl<'c> Handle<'c> {
     /// The statement of this text that sqlx has prepared and keeps in the connection's cache.
     ///
     /// While it is borrowed here, sqlx can neither run nor drop it, since both need the lock.
-    pub(super) fn cached(&mut self, sql: &str) -> Option<Query<'_>> {
+    pub(super) fn cached(&mut self, sql: &str, may: May) -> Option<Query<'_>> {
         let db = self.lock.as_raw_handle().as_ptr();
         let mut at = ptr::null_mut();
         loop {
@@ -61,13 +61,13 @@ impl<'c> Handle<'c> {
                     && CStr::from_ptr(text).to_bytes() == sql.as_bytes()
             };
             if is_it {
-                return Query::new(statement, false);
+                return Query::new(statement, false, may);
             }
         }
     }
 
     /// Prepares a statement for one run; `None` where SQLite refuses it, or where it is not one statement alone.
-    pub(super) fn prepare(&mut self, sql: &str) -> Option<Query<'_>> {
+    pub(super) fn prepare(&mut self, sql: &str, may: May) -> Option<Query<'_>> {
         let db = self.lock.as_raw_handle().as_ptr();
         let len = c_int::try_from(sql.len()).ok()?;
         let (mut statement, mut tail) = (ptr::null_mut(), ptr::null());
@@ -82,7 +82,7 @@ impl<'c> Handle<'c> {
             )
         };
         // From here on it is dropped, whatever follows.
-        let query = Query::new(NonNull::new(statement)?, true);
+        let query = Query::new(NonNull::new(statement)?, true, may);
         let used = (tail as usize).wrapping_sub(sql.as_ptr() as usize);
         let rest = sql.get(used..).unwrap_or_default();
         if code == ffi::SQLITE_OK && rest.trim().is_empty() {
@@ -100,7 +100,14 @@ impl Drop for Handle<'_> {
     }
 }
 
-/// A prepared statement that only reads. Dropped, it is reset, so that it holds no lock of the database.
+/// What a statement may do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum May {
+    Read,
+    Write,
+}
+
+/// A prepared statement. Dropped, it is reset, so that it holds no lock of the database.
 pub(super) struct Query<'h> {
     statement: NonNull<ffi::sqlite3_stmt>,
     /// Whether it was prepared here, and is to be dropped here.
@@ -111,8 +118,9 @@ pub(super) struct Query<'h> {
 }
 
 impl Query<'_> {
-    /// `None` where it is not for here: it writes, or has parameters with names, which sqlx reads otherwise than SQLite.
-    fn new(statement: NonNull<ffi::sqlite3_stmt>, is_own: bool) -> Option<Self> {
+    /// `None` where it is not for here: it writes and may not, or has parameters with names, which sqlx reads otherwise
+    /// than SQLite.
+    fn new(statement: NonNull<ffi::sqlite3_stmt>, is_own: bool, may: May) -> Option<Self> {
         let query = Self {
             statement,
             is_own,
@@ -122,7 +130,7 @@ impl Query<'_> {
         let at = statement.as_ptr();
         // SAFETY: the statement lives as long as the borrow of the handle that it came from. These calls only look.
         let fits = unsafe {
-            ffi::sqlite3_stmt_readonly(at) != 0
+            (may == May::Write || ffi::sqlite3_stmt_readonly(at) != 0)
                 && (1..=ffi::sqlite3_bind_parameter_count(at))
                     .all(|number| ffi::sqlite3_bind_parameter_name(at, number).is_null())
         };
@@ -185,6 +193,16 @@ impl Query<'_> {
             }
             ffi::SQLITE_DONE => Ok(None),
             _ => Err(self.fault()),
+        }
+    }
+
+    /// What the connection says of its last write: how many rows it changed, and the last row's number.
+    pub(super) fn changes(&self) -> (u64, i64) {
+        // SAFETY: the statement lives, and so does its connection. These calls only look.
+        unsafe {
+            let db = ffi::sqlite3_db_handle(self.statement.as_ptr());
+            let rows = u64::try_from(ffi::sqlite3_changes(db)).unwrap_or_default();
+            (rows, ffi::sqlite3_last_insert_rowid(db))
         }
     }
 
@@ -295,10 +313,11 @@ struct Db(NonNull<ffi::sqlite3>);
 unsafe impl Send for Db {}
 
 impl Interrupt {
-    pub(super) fn interrupt(&self) {
+    /// Breaks off what is stepped now, where it only reads; what is stepped next finds that it is not wanted.
+    pub(super) fn interrupt(&self, may: May) {
         let target = self.target();
         self.has_come.store(true, Ordering::Release);
-        if let Some(Db(db)) = &*target {
+        if let (Some(Db(db)), May::Read) = (&*target, may) {
             // SAFETY: the connection is open, which is all that is asked: a handle holds its lock, and does not let go
             // of it before it has emptied `target`, for which it would have to wait here.
             unsafe { ffi::sqlite3_interrupt(db.as_ptr()) };
@@ -358,7 +377,14 @@ impl DatabaseError for Fault {
     }
 
     fn kind(&self) -> ErrorKind {
-        // A read violates no constraint.
-        ErrorKind::Other
+        match self.code {
+            ffi::SQLITE_CONSTRAINT_CHECK => ErrorKind::CheckViolation,
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ErrorKind::ForeignKeyViolation,
+            ffi::SQLITE_CONSTRAINT_NOTNULL => ErrorKind::NotNullViolation,
+            ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE => {
+                ErrorKind::UniqueViolation
+            }
+            _ => ErrorKind::Other,
+        }
     }
 }

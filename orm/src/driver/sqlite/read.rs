@@ -1,4 +1,4 @@
-//! Large reads past sqlx: the connection goes to a thread that may block, and comes back with the rows collected.
+//! Many rows past sqlx: the connection goes to a thread that may block, and comes back with the rows collected.
 
 use std::future::Future as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -15,11 +15,11 @@ use tokio::runtime::Handle as Runtime;
 use tokio::task::spawn_blocking;
 
 use crate::driver::home::Home;
-use crate::driver::sqlite::raw::{Fault, Handle, Interrupt, Query};
+use crate::driver::sqlite::raw::{Fault, Handle, Interrupt, May, Query};
 use crate::driver::sqlite::refuse;
 use crate::driver::sqlite::values::Values;
 use crate::error::{Error, Result};
-use crate::executor::Collect;
+use crate::executor::{Collect, Done};
 use crate::statement::Statement;
 
 /// Up to so many rows, what sqlx takes for each is less than the way to another thread and back.
@@ -50,17 +50,18 @@ impl Guess {
     }
 }
 
-/// How a read past sqlx went.
+/// How it went past sqlx.
 pub(super) enum Outcome<C> {
     /// Every row was collected: so many.
-    Read(C, u64),
-    /// It is none for here, and nothing was done: the text is not one statement that only reads, or SQLite refuses it.
+    Read(C, u64, Done),
+    /// It is none for here, and nothing was done: the text is not one statement, it writes though it was said to read,
+    /// or SQLite refuses it.
     Refused(Values, C),
 }
 
-/// Reads on another thread.
+/// Runs a statement on another thread.
 ///
-/// Dropped half way, the read is broken off, and the connection comes home by itself.
+/// Dropped half way, a read is broken off, and the connection comes home by itself.
 pub(super) async fn read<C: Collect>(
     home: &mut Home<Sqlite>,
     statement: &Statement,
@@ -69,12 +70,17 @@ pub(super) async fn read<C: Collect>(
 ) -> Result<Outcome<C>> {
     let mut journey = home.send_away().await?;
     let interrupt = Arc::new(Interrupt::default());
-    let _guard = InterruptOnDrop(Arc::clone(&interrupt));
+    let may = if statement.kind().is_read() {
+        May::Read
+    } else {
+        May::Write
+    };
+    let _guard = InterruptOnDrop(Arc::clone(&interrupt), may);
     let statement = statement.clone();
     let job = spawn_blocking(move || {
         // By reference: it goes home last, whatever happens here, a panic of the collector too.
         let connection = journey.connection();
-        here(connection, &statement, values, out, &interrupt)
+        here(connection, &statement, may, values, out, &interrupt)
     });
     match job.await {
         Ok(outcome) => outcome,
@@ -89,11 +95,11 @@ pub(super) async fn read<C: Collect>(
 }
 
 /// Breaks a read off when the one who waits for it goes away; nothing afterwards.
-struct InterruptOnDrop(Arc<Interrupt>);
+struct InterruptOnDrop(Arc<Interrupt>, May);
 
 impl Drop for InterruptOnDrop {
     fn drop(&mut self) {
-        self.0.interrupt();
+        self.0.interrupt(self.1);
     }
 }
 
@@ -101,6 +107,7 @@ impl Drop for InterruptOnDrop {
 fn here<C: Collect>(
     connection: &mut SqliteConnection,
     statement: &Statement,
+    may: May,
     values: Values,
     out: C,
     interrupt: &Arc<Interrupt>,
@@ -108,10 +115,10 @@ fn here<C: Collect>(
     let sql = statement.sql().trim();
     if !statement.is_persistent() {
         let Some(mut handle) = lock(connection, interrupt)? else {
-            return Ok(Outcome::Read(out, 0));
+            return Ok(Outcome::Read(out, 0, Done::default()));
         };
-        return match handle.prepare(sql) {
-            Some(query) => collect(query, statement, values, out, interrupt),
+        return match handle.prepare(sql, may) {
+            Some(query) => collect(query, statement, may, values, out, interrupt),
             None => Ok(Outcome::Refused(values, out)),
         };
     }
@@ -119,10 +126,10 @@ fn here<C: Collect>(
     // the size and the rules that the pool's owner gave it.
     for is_prepared in [false, true] {
         let Some(mut handle) = lock(connection, interrupt)? else {
-            return Ok(Outcome::Read(out, 0));
+            return Ok(Outcome::Read(out, 0, Done::default()));
         };
-        if let Some(query) = handle.cached(sql) {
-            return collect(query, statement, values, out, interrupt);
+        if let Some(query) = handle.cached(sql, may) {
+            return collect(query, statement, may, values, out, interrupt);
         }
         drop(handle);
         let prepare = connection.prepare(statement.sql_str());
@@ -147,20 +154,27 @@ fn lock<'c>(
 fn collect<C: Collect>(
     mut query: Query<'_>,
     statement: &Statement,
+    may: May,
     values: Values,
     mut out: C,
     interrupt: &Interrupt,
 ) -> Result<Outcome<C>> {
     let refused = |fault: Fault| refuse(sqlx::Error::Database(Box::new(fault)), statement);
     query.bind(values.as_slice()).map_err(refused)?;
-    let mut rows = 0;
-    while !interrupt.has_come() && ready(&mut out).is_continue() {
+    let (mut rows, mut is_wanted) = (0, true);
+    if interrupt.has_come() {
+        return Ok(Outcome::Read(out, rows, Done::default()));
+    }
+    loop {
+        is_wanted = is_wanted && !interrupt.has_come() && ready(&mut out).is_continue();
+        // A write runs to its end, whatever becomes of its rows.
+        if !is_wanted && may == May::Read {
+            break;
+        }
         match query.step() {
             Ok(Some(row)) => {
                 rows += 1;
-                if out.row(&row)?.is_break() {
-                    break;
-                }
+                is_wanted = is_wanted && out.row(&row)?.is_continue();
             }
             Ok(None) => break,
             // Another connection to a cache that they share: sqlx knows how to wait for it.
@@ -170,7 +184,11 @@ fn collect<C: Collect>(
             Err(fault) => return Err(refused(fault)),
         }
     }
-    Ok(Outcome::Read(out, rows))
+    let mut done = Done::default();
+    if may == May::Write {
+        (done.rows_affected, done.last_insert_id) = query.changes();
+    }
+    Ok(Outcome::Read(out, rows, done))
 }
 
 /// Waits until the collector has room. One that takes every row at once has it.
