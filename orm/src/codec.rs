@@ -67,6 +67,10 @@ pub trait Sink: sealed::Sealed {
     /// Many values as one. Not on MySQL, where no statement has a place for it.
     #[doc(hidden)]
     fn list(&mut self, column: &ColumnDef, values: &List) -> Result<()>;
+    /// Announces that values follow row by row, so many in each, and that each column of them is bound as one value.
+    /// On PostgreSQL only.
+    #[doc(hidden)]
+    fn by_column(&mut self, _columns: usize) {}
 
     /// To whom everything belongs that is written here; `None` where no scope says so.
     #[doc(hidden)]

@@ -42,14 +42,14 @@ pub(crate) enum Value {
 impl Value {
     /// The primitive that a field puts.
     pub(crate) fn of<T: Field>(column: &ColumnDef, value: &T) -> Self {
-        let mut one = One(None);
+        let mut one = One::default();
         let outcome = value.put(column, &mut one);
         one.finish(outcome, T::TYPE)
     }
 
     /// The primitive that a row puts for the column in this position.
     pub(crate) fn of_column<M: Model>(row: &M, at: usize) -> Self {
-        let mut one = One(None);
+        let mut one = One::default();
         let outcome = row.put_column(at, &mut one);
         one.finish(outcome, M::TABLE.columns()[at].ty())
     }
@@ -310,12 +310,25 @@ impl Params for Vec<Bound> {
 }
 
 /// Takes one value. What databases refuse is found later, when it is bound for one.
-struct One(Option<Value>);
+#[derive(Default)]
+struct One {
+    value: Option<Value>,
+    /// Whether the field asked for the driver's own arguments.
+    asks_for_driver: bool,
+}
+
+/// Whether a row puts the column in this position past the primitives.
+pub(crate) fn asks_for_driver<M: Model>(row: &M, at: usize) -> bool {
+    let mut one = One::default();
+    // Without the driver's arguments it may well refuse; that it asked is all that counts.
+    let _ = row.put_column(at, &mut one);
+    one.asks_for_driver
+}
 
 impl One {
     fn finish(self, outcome: Result<()>, ty: SqlType) -> Value {
         match outcome {
-            Ok(()) => self.0.unwrap_or(Value::Null(ty)),
+            Ok(()) => self.value.unwrap_or(Value::Null(ty)),
             Err(Error::Encode { reason, .. }) => Value::Unfit(reason),
             Err(other) => Value::Unfit(Unfit::Driver(std::sync::Arc::new(other))),
         }
@@ -328,7 +341,7 @@ impl sealed::Sealed for Value {}
 macro_rules! take {
     ($($method:ident($ty:ty) => $make:expr;)+) => {$(
         fn $method(&mut self, _: &ColumnDef, value: $ty) -> Result<()> {
-            self.0 = Some($make(value));
+            self.value = Some($make(value));
             Ok(())
         }
     )+};
@@ -355,6 +368,12 @@ impl Sink for One {
         text(&str) => |value: &str| Value::Text(value.to_owned());
         u64(u64) => Value::U64;
         uuid(Uuid) => Value::Uuid;
+    }
+
+    #[cfg(feature = "postgres")]
+    fn as_postgres(&mut self) -> Option<&mut sqlx::postgres::PgArguments> {
+        self.asks_for_driver = true;
+        None
     }
 }
 

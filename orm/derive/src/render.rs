@@ -237,6 +237,8 @@ impl Renderer<'_> {
     /// The order of the rows that RETURNING gives is nowhere promised, so that they are sorted by the key afterwards;
     /// which needs that the keys were chosen in the order of the rows. PostgreSQL promises that for a SELECT with ORDER
     /// BY, and not for VALUES. SQLite and MariaDB choose them while they go through the rows.
+    ///
+    /// On PostgreSQL the rows stand between the two as arrays, one for each column, and their place beside them.
     fn insert_rows(&self) -> (String, String) {
         let [key] = self.key().try_into().unwrap_or_else(|_| [String::new()]);
         let (table, columns) = (self.table(), self.inserted().join(", "));
@@ -251,17 +253,21 @@ impl Renderer<'_> {
             );
         }
         (
-            format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM (VALUES "),
+            format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM "),
             format!(
-                ") AS \"packetboat_rows\" ({columns}, \"packetboat_at\") ORDER BY \"packetboat_at\"{returning}"
+                " AS \"packetboat_rows\" ({columns}, \"packetboat_at\") ORDER BY \"packetboat_at\"{returning}"
             ),
         )
     }
 
     fn insert_rows_with_key(&self) -> (String, String) {
         let (table, columns) = (self.table(), self.key_and_inserted().join(", "));
+        let rows = match self.dialect {
+            Dialect::Postgres => "SELECT * FROM ",
+            Dialect::MySql | Dialect::Sqlite => "VALUES ",
+        };
         (
-            format!("INSERT INTO {table} ({columns}) VALUES "),
+            format!("INSERT INTO {table} ({columns}) {rows}"),
             self.returning(""),
         )
     }

@@ -199,6 +199,10 @@ impl<S: Sink> Sink for ScopedSink<'_, S> {
         list(&List);
     }
 
+    fn by_column(&mut self, columns: usize) {
+        self.sink.by_column(columns);
+    }
+
     fn tenant(&self) -> Option<&TenantId> {
         self.id
     }

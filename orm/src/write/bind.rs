@@ -32,6 +32,8 @@ pub(crate) enum Part<'a> {
 pub(crate) struct Rows<'a, M> {
     rows: &'a [M],
     part: Part<'a>,
+    /// So many values of a row, if each column of the rows is bound as one array.
+    by_column: Option<usize>,
     /// Who the scope works for, once the values were bound in it.
     tenant: OnceLock<TenantId>,
 }
@@ -41,8 +43,15 @@ impl<'a, M: Model> Rows<'a, M> {
         Self {
             rows,
             part,
+            by_column: None,
             tenant: OnceLock::new(),
         }
+    }
+
+    /// Binds each column of the rows as one array; a row has so many values.
+    pub(crate) const fn by_column(mut self, columns: usize) -> Self {
+        self.by_column = Some(columns);
+        self
     }
 
     /// Who the scope works for, if the table has tenants and the statement was run.
@@ -94,7 +103,10 @@ fn check_tenant<M: Model>(row: &M, at: usize, scope: &TenantId) -> Result<()> {
 impl<M: Model> Params for Rows<'_, M> {
     fn bind<S: Sink>(&self, sink: &mut S) -> Result<()> {
         let (table, roles) = (M::TABLE, M::TABLE.roles());
-        sink.reserve(self.rows.len() * table.columns().len());
+        match self.by_column {
+            Some(columns) => sink.by_column(columns),
+            None => sink.reserve(self.rows.len() * table.columns().len()),
+        }
         for row in self.rows {
             match self.part {
                 Part::Inserted => self.columns(row, table.inserted(), sink)?,

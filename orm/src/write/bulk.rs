@@ -12,7 +12,7 @@ use crate::model::{Key as _, Model};
 use crate::statement::{Kind, Statement};
 use crate::table::{SqlType, Table};
 use crate::tenant::TenantId;
-use crate::value::Value;
+use crate::value::{Value, asks_for_driver};
 use crate::write::bind::{Part, ReturnedKey, Rows, counted_key};
 use crate::write::one::{self, At, is_plain};
 use crate::write::stamps::{self, Stamps};
@@ -20,6 +20,12 @@ use crate::writer::placeholder;
 
 /// Rows of one multi-row INSERT. Beyond this, a statement gets no faster, and its text only longer.
 const ROWS_PER_STATEMENT: usize = 500;
+
+/// Rows of one INSERT that takes them as arrays. Its text is always the same; this bounds what is sent at once.
+const ROWS_PER_ARRAY: usize = 10_000;
+
+/// Up to so many rows, an application inserts the same number again and again, so that its statement is kept.
+const ROWS_THAT_COME_AGAIN: usize = 100;
 
 pub(crate) async fn insert_all<M: Model>(
     rows: &mut [M],
@@ -87,13 +93,14 @@ async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Resu
         rows.iter_mut()
             .try_for_each(|row| stamps::inserted(row, now))?;
     }
-    let chunks = chunks(rows, db.dialect());
+    let by_column = goes_by_column(rows, db.dialect());
+    let chunks = chunks(rows, db.dialect(), by_column);
     let filled = match chunks.as_slice() {
         [] => return Ok(()),
-        [only] => vec![insert_rows(&rows[only.clone()], db, at).await?],
+        [only] => vec![insert_rows(&rows[only.clone()], by_column, db, at).await?],
         chunks => {
             let mut tx = db.enter().await?;
-            match insert_chunks(rows, chunks, &mut tx, at).await {
+            match insert_chunks(rows, chunks, by_column, &mut tx, at).await {
                 Ok(filled) => {
                     tx.commit().await?;
                     filled
@@ -112,12 +119,27 @@ async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Resu
     Ok(())
 }
 
+/// Whether the rows go to PostgreSQL as arrays, one for each column: in one statement whose text is always the same.
+///
+/// Not where a field goes past the primitives, to the driver's own arguments, which are values one by one.
+fn goes_by_column<M: Model>(rows: &[M], dialect: Dialect) -> bool {
+    dialect == Dialect::Postgres
+        && rows.first().is_some_and(|row| {
+            let positions = 0..M::TABLE.columns().len();
+            !positions.into_iter().any(|at| asks_for_driver(row, at))
+        })
+}
+
 /// Cuts the rows into statements: each with the keys given, or each with keys to be chosen.
-fn chunks<M: Model>(rows: &[M], dialect: Dialect) -> Vec<Range<usize>> {
+fn chunks<M: Model>(rows: &[M], dialect: Dialect, by_column: bool) -> Vec<Range<usize>> {
     let columns = M::TABLE.columns().len();
-    let most = ROWS_PER_STATEMENT
-        .min(dialect.max_params() / columns)
-        .max(1);
+    let most = if by_column {
+        ROWS_PER_ARRAY
+    } else {
+        ROWS_PER_STATEMENT
+            .min(dialect.max_params() / columns)
+            .max(1)
+    };
     let mut chunks = Vec::with_capacity(rows.len() / most + 1);
     let mut start = 0;
     for run in rows.chunk_by(|a, b| a.is_new() == b.is_new()) {
@@ -158,12 +180,13 @@ fn is_counted(table: &'static Table) -> bool {
 async fn insert_chunks<M: Model>(
     rows: &[M],
     chunks: &[Range<usize>],
+    by_column: bool,
     tx: &mut impl Executor,
     at: At,
 ) -> Result<Vec<Filled<M>>> {
     let mut filled = Vec::with_capacity(chunks.len());
     for chunk in chunks {
-        filled.push(insert_rows(&rows[chunk.clone()], tx, at).await?);
+        filled.push(insert_rows(&rows[chunk.clone()], by_column, tx, at).await?);
     }
     Ok(filled)
 }
@@ -203,15 +226,24 @@ impl<M: Model> Filled<M> {
     }
 }
 
-async fn insert_rows<M: Model>(rows: &[M], db: &mut impl Executor, at: At) -> Result<Filled<M>> {
+async fn insert_rows<M: Model>(
+    rows: &[M],
+    by_column: bool,
+    db: &mut impl Executor,
+    at: At,
+) -> Result<Filled<M>> {
     let unset = rows[0].is_new();
+    let by_column = by_column && is_many(M::TABLE, unset);
     let part = if unset {
         Part::Inserted
     } else {
         Part::KeyThenInserted
     };
-    let statement = insert_statement(M::TABLE, db.dialect(), unset, rows.len(), at);
-    let values = Rows::new(rows, part);
+    let statement = insert_statement(M::TABLE, db.dialect(), unset, rows.len(), by_column, at);
+    let mut values = Rows::new(rows, part);
+    if by_column {
+        values = values.by_column(width(M::TABLE, unset));
+    }
     if const { M::TABLE.reads_back() } {
         let (stored, done) = db.run(&statement, values, Vec::<M>::new()).await?;
         let stored = if stored.is_empty() {
@@ -334,6 +366,7 @@ fn insert_statement(
     dialect: Dialect,
     unset: bool,
     rows: usize,
+    by_column: bool,
     at: At,
 ) -> Statement {
     let statements = table.statements(dialect);
@@ -345,41 +378,70 @@ fn insert_statement(
         };
         return Statement::fixed(Kind::Insert, table, sql, at);
     }
-    let inserted = table.inserted().len();
-    let (head, end, columns) = if unset {
-        (statements.insert_rows, statements.insert_rows_end, inserted)
+    let (head, end) = if unset {
+        (statements.insert_rows, statements.insert_rows_end)
     } else {
         (
             statements.insert_rows_with_key,
             statements.insert_rows_with_key_end,
-            inserted + table.key_positions().len(),
         )
     };
-    let mut sql = String::with_capacity(head.len() + end.len() + rows * (columns * 7 + 8));
+    let columns = width(table, unset);
+    let size = if by_column { 1 } else { rows };
+    let mut sql = String::with_capacity(head.len() + end.len() + size * (columns * 7 + 8) + 32);
     sql.push_str(head);
-    let mut number = 0;
+    match dialect {
+        Dialect::Postgres if by_column => {
+            sql.push_str("UNNEST(");
+            marks(&mut sql, dialect, 0..columns);
+            sql.push_str(if unset { ") WITH ORDINALITY" } else { ")" });
+        }
+        Dialect::Postgres => {
+            sql.push_str("(VALUES ");
+            tuples(&mut sql, dialect, rows, columns, unset);
+            sql.push_str(if unset { ")" } else { ") AS packetboat_rows" });
+        }
+        Dialect::MySql | Dialect::Sqlite => tuples(&mut sql, dialect, rows, columns, false),
+    }
+    sql.push_str(end);
+    let statement = Statement::rendered(Kind::Insert, Some(table), Arc::from(sql), at);
+    // What will hardly come again is not kept: the rest of many rows, where each number of rows has its own text.
+    if by_column || rows <= ROWS_THAT_COME_AGAIN || rows == ROWS_PER_STATEMENT {
+        statement
+    } else {
+        statement.unprepared()
+    }
+}
+
+/// How many values of a row are bound.
+fn width(table: &'static Table, unset: bool) -> usize {
+    let key = if unset {
+        0
+    } else {
+        table.key_positions().len()
+    };
+    table.inserted().len() + key
+}
+
+/// The marks of rows: `(?, ?), (?, ?)`, and behind each its place if it is asked for.
+fn tuples(sql: &mut String, dialect: Dialect, rows: usize, columns: usize, with_place: bool) {
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            if column > 0 {
-                sql.push_str(", ");
-            }
-            number += 1;
-            placeholder(&mut sql, dialect, number);
-        }
-        if unset && dialect == Dialect::Postgres {
-            // Its place, by which they are sorted before their keys are chosen.
-            // Writing to a String cannot fail.
+        marks(sql, dialect, row * columns..(row + 1) * columns);
+        if with_place {
+            // By which they are sorted before their keys are chosen. Writing to a String cannot fail.
             let _ = write!(sql, ", {row}");
         }
         sql.push(')');
     }
-    sql.push_str(end);
-    let statement = Statement::rendered(Kind::Insert, Some(table), Arc::from(sql), at);
-    // A full chunk will come again, an odd rest hardly.
-    if rows == ROWS_PER_STATEMENT || rows == 1 {
-        statement
-    } else {
-        statement.unprepared()
+}
+
+/// The marks of values, of which the first has number 1.
+fn marks(sql: &mut String, dialect: Dialect, values: Range<usize>) {
+    for value in values.clone() {
+        if value > values.start {
+            sql.push_str(", ");
+        }
+        placeholder(sql, dialect, value + 1);
     }
 }

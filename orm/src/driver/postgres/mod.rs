@@ -1,15 +1,18 @@
 //! PostgreSQL: values that it does not take, values that Rust does not take, and its errors.
 
+mod values;
+
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgArguments, PgConnection, PgDatabaseError, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgConnection, PgDatabaseError, PgHasArrayType, PgRow, Postgres};
 use sqlx::types::Json;
 use sqlx::{Row as _, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 
 use crate::codec::{Sink, Source, sealed};
 use crate::dialect::Dialect;
+use crate::driver::postgres::values::Values;
 use crate::driver::refusal::{self, Violated};
 use crate::driver::run::{drive, executors, gets, puts};
 use crate::driver::{Driver, Harm};
@@ -21,11 +24,11 @@ use crate::unfit;
 use crate::value::List;
 
 impl sealed::Sealed for Postgres {}
-impl sealed::Sealed for PgArguments {}
+impl sealed::Sealed for Values {}
 impl sealed::Sealed for PgRow {}
 
 impl Driver for Postgres {
-    type Values = PgArguments;
+    type Values = Values;
 
     const DIALECT: Dialect = Dialect::Postgres;
     const BEGIN: &'static str = "BEGIN";
@@ -40,7 +43,7 @@ impl Driver for Postgres {
         connection: &mut PgConnection,
         owes: &mut bool,
         statement: &Statement,
-        arguments: PgArguments,
+        values: Values,
         mut out: C,
     ) -> Result<(C, Done)> {
         // The key that the database chose comes as a row, by RETURNING.
@@ -49,7 +52,7 @@ impl Driver for Postgres {
             connection,
             owes,
             statement,
-            arguments,
+            values.into_arguments()?,
             out,
             |done| 0,
             |error| refuse(error, statement)
@@ -124,12 +127,11 @@ fn refuse(error: sqlx::Error, statement: &Statement) -> Error {
     })
 }
 
-fn add<T>(arguments: &mut PgArguments, column: &ColumnDef, value: T) -> Result<()>
+fn add<'q, T>(values: &mut Values, column: &ColumnDef, value: T) -> Result<()>
 where
-    T: for<'q> sqlx::Encode<'q, Postgres> + sqlx::Type<Postgres>,
+    T: sqlx::Encode<'q, Postgres> + sqlx::Type<Postgres> + PgHasArrayType,
 {
-    sqlx::Arguments::add(arguments, value)
-        .map_err(|error| unfit::encode(column, Unfit::Driver(error.into())))
+    values.add(column, value)
 }
 
 fn no_nul(column: &ColumnDef, value: &str) -> Result<()> {
@@ -153,9 +155,9 @@ fn has_escaped_nul(json: &str) -> bool {
     false
 }
 
-impl Sink for PgArguments {
+impl Sink for Values {
     fn reserve(&mut self, additional: usize) {
-        sqlx::Arguments::reserve(self, additional, additional * 8);
+        self.reserve(additional);
     }
 
     fn null(&mut self, column: &ColumnDef, ty: SqlType) -> Result<()> {
@@ -202,14 +204,12 @@ impl Sink for PgArguments {
     fn text(&mut self, column: &ColumnDef, value: &str) -> Result<()> {
         unfit::text_size(column, value)?;
         no_nul(column, value)?;
-        sqlx::Arguments::add(self, value)
-            .map_err(|error| unfit::encode(column, Unfit::Driver(error.into())))
+        add(self, column, value)
     }
 
     fn bytes(&mut self, column: &ColumnDef, value: &[u8]) -> Result<()> {
         unfit::bytes_size(column, value)?;
-        sqlx::Arguments::add(self, value)
-            .map_err(|error| unfit::encode(column, Unfit::Driver(error.into())))
+        add(self, column, value)
     }
 
     fn datetime(&mut self, column: &ColumnDef, value: DateTime<Utc>) -> Result<()> {
@@ -234,8 +234,7 @@ impl Sink for PgArguments {
         }
         let raw: &serde_json::value::RawValue = serde_json::from_str(value)
             .map_err(|error| unfit::encode(column, Unfit::Json(std::sync::Arc::new(error))))?;
-        sqlx::Arguments::add(self, Json(raw))
-            .map_err(|error| unfit::encode(column, Unfit::Driver(error.into())))
+        add(self, column, Json(raw))
     }
 
     fn list(&mut self, column: &ColumnDef, values: &List) -> Result<()> {
@@ -245,24 +244,28 @@ impl Sink for PgArguments {
             (List::Ints(values), SqlType::I16) => {
                 let narrow = values.iter().map(|&value| i16::try_from(value));
                 let narrow = narrow.collect::<Result<Vec<_>, _>>();
-                add(self, column, narrow.map_err(|_| unfit())?)
+                self.add_list(column, narrow.map_err(|_| unfit())?)
             }
             (List::Ints(values), SqlType::I32) => {
                 let narrow = values.iter().map(|&value| i32::try_from(value));
                 let narrow = narrow.collect::<Result<Vec<_>, _>>();
-                add(self, column, narrow.map_err(|_| unfit())?)
+                self.add_list(column, narrow.map_err(|_| unfit())?)
             }
-            (List::Ints(values), _) => add(self, column, values.as_slice()),
+            (List::Ints(values), _) => self.add_list(column, values.as_slice()),
             (List::Texts(values), _) => {
                 values.iter().try_for_each(|value| no_nul(column, value))?;
-                add(self, column, values.as_slice())
+                self.add_list(column, values.as_slice())
             }
-            (List::Uuids(values), _) => add(self, column, values.as_slice()),
+            (List::Uuids(values), _) => self.add_list(column, values.as_slice()),
         }
     }
 
+    fn by_column(&mut self, columns: usize) {
+        self.by_column(columns);
+    }
+
     fn as_postgres(&mut self) -> Option<&mut PgArguments> {
-        Some(self)
+        self.as_arguments()
     }
 }
 
