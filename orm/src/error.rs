@@ -334,8 +334,8 @@ pub enum Unfit {
     /// NaN or an infinity, which the databases treat differently or not at all.
     #[error("it is not a finite number")]
     NotFinite,
-    /// The character NUL, which PostgreSQL has not.
-    #[error("it contains the character NUL, which PostgreSQL cannot store")]
+    /// The character NUL, which PostgreSQL has not, and which ends a pattern on SQLite.
+    #[error("it contains the character NUL, which PostgreSQL cannot store and SQLite cannot match")]
     Nul,
     /// Outside of what every database stores in this type.
     #[error("it is out of range")]

@@ -1,6 +1,6 @@
 //! SQL injection: every text field, by every way in, with a corpus of payloads.
 
-use packetboat_orm::{Executor, Model, ModelExt, Sql, sql};
+use packetboat_orm::{Dialect, Error, Executor, Model, ModelExt, Sql, Unfit, sql};
 
 use crate::bed::Bed;
 use crate::models::{Bystander, bystander};
@@ -171,7 +171,7 @@ async fn payloads_in_filters_find_themselves_alone(bed: impl Bed) {
     for (row, payload) in rows.iter().zip(CORPUS) {
         let raw = |text: &'static str| -> Sql { sql(text).bind(*payload) };
         let quoted = match db.dialect() {
-            packetboat_orm::Dialect::MySql => raw("`text` = ?"),
+            Dialect::MySql => raw("`text` = ?"),
             _ => raw("\"text\" = ?"),
         };
         let queries = [
@@ -227,7 +227,303 @@ async fn payloads_in_updates_and_deletes_touch_one_row(bed: impl Bed) {
     assert_eq!(bystanders(db).await, before);
 }
 
+/// What a text matches, said once more in plain Rust.
+fn matches(text: &[char], pattern: &[char]) -> bool {
+    match pattern {
+        [] => text.is_empty(),
+        ['%', rest @ ..] => (0..=text.len()).any(|skipped| matches(&text[skipped..], rest)),
+        ['_', rest @ ..] => !text.is_empty() && matches(&text[1..], rest),
+        ['\\', c @ ('%' | '_' | '\\'), rest @ ..] | [c, rest @ ..] => {
+            text.first() == Some(c) && matches(&text[1..], rest)
+        }
+    }
+}
+
+async fn payloads_in_patterns_match_what_they_say(bed: impl Bed) {
+    let db = bed.db();
+    let before = tables(db).await;
+    let mut rows = CORPUS
+        .iter()
+        .enumerate()
+        .map(|(number, payload)| Victim::of(payload, number))
+        .collect::<Vec<_>>();
+    Victim::insert_all(&mut rows, db).await.expect("a batch");
+    // Beside the corpus, what means something to one database's patterns or to another's.
+    let special = [
+        "*", "[a-z]*", "[!a]", "!", "!%", "\\%", "a\\_b", "^", "]", "", "🛥", "\u{202e}",
+    ];
+    for part in CORPUS.iter().chain(&special) {
+        let texts = |holds: &dyn Fn(&str) -> bool| {
+            let mut texts = CORPUS.iter().filter(|text| holds(text)).collect::<Vec<_>>();
+            texts.sort_unstable();
+            texts
+                .into_iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let pattern = part.chars().collect::<Vec<_>>();
+        let cases = [
+            (
+                victim::text.contains(part),
+                texts(&|text| text.contains(part)),
+            ),
+            (
+                victim::text.starts_with(part),
+                texts(&|text| text.starts_with(part)),
+            ),
+            (
+                victim::text.ends_with(part),
+                texts(&|text| text.ends_with(part)),
+            ),
+            (
+                victim::text.like(*part),
+                texts(&|text| matches(&text.chars().collect::<Vec<_>>(), &pattern)),
+            ),
+            (
+                !victim::maybe.contains(part),
+                texts(&|text| !text.contains(part)),
+            ),
+        ];
+        for (filter, expected) in cases {
+            let said = format!("{part:?}: {filter:?}");
+            let found = Victim::select()
+                .filter(filter)
+                .columns(victim::text)
+                .all(db)
+                .await;
+            let mut found = found.unwrap_or_else(|error| panic!("{said}: {error:?}"));
+            found.sort_unstable();
+            assert_eq!(found, expected, "{said}");
+        }
+    }
+    assert_eq!(bystanders(db).await, before);
+}
+
+/// SQLite's patterns end at NUL: one that began with it would match every text. It refuses them, as PostgreSQL does.
+async fn a_pattern_with_nul_matches_no_more_than_it_says(bed: impl Bed) {
+    let db = bed.db();
+    tables(db).await;
+    for text in ["", "a", "ab"] {
+        Victim::of(text, text.len())
+            .insert(db)
+            .await
+            .expect("a row");
+    }
+    for part in ["\0", "a\0", "\0b", "a\0b"] {
+        for filter in [
+            victim::text.contains(part),
+            victim::text.starts_with(part),
+            victim::text.ends_with(part),
+            victim::text.like(part),
+        ] {
+            let said = format!("{filter:?}");
+            match Victim::select().filter(filter).all(db).await {
+                Ok(found) => {
+                    assert_eq!(db.dialect(), Dialect::MySql, "{said}");
+                    assert_eq!(found, [], "{said}");
+                }
+                Err(Error::Encode {
+                    reason: Unfit::Nul, ..
+                }) => {
+                    assert_ne!(db.dialect(), Dialect::MySql, "{said}");
+                }
+                Err(error) => panic!("{said}: {error:?}"),
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug, Model, PartialEq)]
+#[model(has_many(pets: Pet, by = owner_code))]
+struct Owner {
+    #[model(key, size = 200)]
+    code: String,
+}
+
+#[derive(Clone, Debug, Model, PartialEq)]
+#[model(belongs_to(owner: Owner, by = owner_code))]
+struct Pet {
+    id: i64,
+    #[model(size = 200)]
+    owner_code: String,
+}
+
+async fn payloads_as_keys_of_relations_find_their_own(bed: impl Bed) {
+    let db = bed.db();
+    let before = tables(db).await;
+    Owner::create_table(db).await.expect("a table");
+    Pet::create_table(db).await.expect("a table");
+    let mut codes = CORPUS.to_vec();
+    if db.dialect() != Dialect::Postgres {
+        codes.extend(["a", "a\0", "a\0b", "\0"]);
+    }
+    let mut owners = codes
+        .iter()
+        .map(|code| Owner {
+            code: (*code).to_owned(),
+        })
+        .collect::<Vec<_>>();
+    let mut pets = codes
+        .iter()
+        .map(|code| Pet {
+            id: 0,
+            owner_code: (*code).to_owned(),
+        })
+        .collect::<Vec<_>>();
+    Owner::insert_all(&mut owners, db).await.expect("owners");
+    Pet::insert_all(&mut pets, db).await.expect("pets");
+    let loaded = Owner::select()
+        .with(owner::pets)
+        .all(db)
+        .await
+        .expect("owners and pets");
+    assert_eq!(loaded.len(), codes.len());
+    for (owner, pets) in loaded {
+        let [pet] = pets.as_slice() else {
+            panic!("{:?} has {} pets", owner.code, pets.len());
+        };
+        assert_eq!(pet.owner_code, owner.code);
+    }
+    for one in &owners {
+        let pets = owner::pets
+            .load(std::slice::from_ref(one), db)
+            .await
+            .expect("pets");
+        assert_eq!(pets.len(), 1);
+        assert!(pets[0].iter().all(|pet| pet.owner_code == one.code) && pets[0].len() == 1);
+    }
+    for (pet, owner) in Pet::select()
+        .with(pet::owner)
+        .all(db)
+        .await
+        .expect("pets and owners")
+    {
+        assert_eq!(owner.code, pet.owner_code);
+    }
+    assert_eq!(bystanders(db).await, before);
+}
+
+async fn payloads_in_larger_queries_stay_values(bed: impl Bed) {
+    let db = bed.db();
+    let before = tables(db).await;
+    let mut rows = CORPUS
+        .iter()
+        .enumerate()
+        .map(|(number, payload)| Victim::of(payload, number))
+        .collect::<Vec<_>>();
+    Victim::insert_all(&mut rows, db).await.expect("a batch");
+    for (row, payload) in rows.iter().zip(CORPUS) {
+        let own = || Victim::select().filter(victim::name.eq(&row.name));
+        let found = Victim::select()
+            .filter(victim::id.is_in(own().columns(victim::id)))
+            .columns((
+                victim::text,
+                victim::maybe.coalesce("nothing"),
+                victim::select,
+            ))
+            .order_by(victim::text.desc())
+            .distinct()
+            .all(db)
+            .await
+            .unwrap_or_else(|error| panic!("{payload}: {error:?}"));
+        let said = (*payload).to_owned();
+        assert_eq!(found, [(said.clone(), said.clone(), said.clone())]);
+        let counted = Victim::select()
+            .filter(victim::text.between(*payload, *payload))
+            .group_by(victim::text)
+            .columns((victim::text, victim::id.count()))
+            .having(victim::text.max().eq(Some(said.clone())))
+            .all(db)
+            .await
+            .unwrap_or_else(|error| panic!("{payload}: {error:?}"));
+        assert_eq!(counted, [(said, 1)]);
+    }
+    assert_eq!(bystanders(db).await, before);
+}
+
+async fn payloads_in_cursors_lead_through_every_row_once(bed: impl Bed) {
+    let db = bed.db();
+    let before = tables(db).await;
+    let mut rows = CORPUS
+        .iter()
+        .enumerate()
+        .map(|(number, payload)| Victim::of(payload, number))
+        .collect::<Vec<_>>();
+    Victim::insert_all(&mut rows, db).await.expect("a batch");
+    let query = || Victim::select().order_by(victim::text.desc());
+    let mut cursor = None;
+    let mut texts = Vec::new();
+    loop {
+        let page = query()
+            .page(3, cursor.as_deref(), db)
+            .await
+            .expect("a page");
+        texts.extend(page.rows.into_iter().map(|row| row.text));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let mut expected = CORPUS
+        .iter()
+        .map(|text| (*text).to_owned())
+        .collect::<Vec<_>>();
+    expected.sort_unstable_by(|a, b| b.cmp(a));
+    texts.sort_unstable_by(|a, b| b.cmp(a));
+    assert_eq!(texts, expected);
+    for payload in CORPUS {
+        let refused = query().page(3, Some(payload), db).await;
+        assert!(
+            matches!(refused, Err(Error::InvalidCursor { table: "order" })),
+            "{payload}: {refused:?}"
+        );
+    }
+    assert_eq!(bystanders(db).await, before);
+}
+
+async fn payloads_in_upserts_and_tracked_rows_touch_one_row(bed: impl Bed) {
+    let db = bed.db();
+    let before = tables(db).await;
+    for (number, payload) in CORPUS.iter().enumerate() {
+        let mut row = Victim::of(payload, number);
+        row.upsert(victim::name).run(db).await.expect("an insert");
+        let mut again = Victim {
+            select: "again".to_owned(),
+            ..row.clone()
+        };
+        again.id = 0;
+        again
+            .upsert(victim::name)
+            .update(victim::select)
+            .run(db)
+            .await
+            .expect("an update");
+        assert_eq!(again.id, row.id, "{payload}");
+        let mut tracked = again.tracked();
+        tracked.select = (*payload).to_owned();
+        tracked.maybe = Some(format!("{payload}{payload}"));
+        assert!(tracked.update(db).await.expect("an update"), "{payload}");
+        let expected = tracked.into_inner();
+        assert_eq!(
+            Victim::find(row.id, db).await.expect("a query"),
+            Some(expected),
+            "{payload}"
+        );
+    }
+    assert_eq!(
+        Victim::select().count(db).await.expect("a count"),
+        CORPUS.len() as u64
+    );
+    assert_eq!(bystanders(db).await, before);
+}
+
 crate::on_every_database![
+    a_pattern_with_nul_matches_no_more_than_it_says,
+    payloads_as_keys_of_relations_find_their_own,
+    payloads_in_cursors_lead_through_every_row_once,
+    payloads_in_larger_queries_stay_values,
+    payloads_in_patterns_match_what_they_say,
+    payloads_in_upserts_and_tracked_rows_touch_one_row,
     payloads_are_written_and_read_as_they_are,
     payloads_in_filters_find_themselves_alone,
     payloads_in_updates_and_deletes_touch_one_row,

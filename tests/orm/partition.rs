@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use packetboat_orm::test::Database;
-use packetboat_orm::{DbPool, Dialect, Error, Executor, Finish, Model, ModelExt, Result, sql};
+use packetboat_orm::{
+    DbPool, Dialect, Error, Executor, Finish, Model, ModelExt, Result, UnitOfWork, sql,
+};
 use packetboat_tests::proxy::{Proxy, Weather};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// Every call answers within this time, whatever the network does.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -121,7 +123,8 @@ async fn every_call_answers_in_time_and_the_pool_recovers(server: Dialect) {
             ("during", timed(row.insert(&pool)).await)
         });
     }
-    while let Some(ended) = under_way.join_next().await {
+    let mut next = async || timeout(Duration::from_secs(20), under_way.join_next()).await;
+    while let Some(ended) = next().await.expect("an answer at all") {
         let (what, (outcome, time)) = ended.expect("no panic");
         let error = outcome.expect_err("nothing passes");
         assert!(error.is_connection(), "{what}: {error:?}");
@@ -189,20 +192,13 @@ async fn places_in_the_pool_are_not_lost(server: Dialect) {
     };
     let mut held = Vec::new();
     for _ in 0..10 {
-        held.push(remote.db.begin().await.expect("a transaction"));
-    }
-    for tx in &mut held {
-        nap(tx, 0.0).await.expect("a statement");
-    }
-    // The last answer arrives, and then the network is cut.
-    let mut ended = Vec::new();
-    for tx in held {
-        ended.push(tx.rollback().await);
+        let mut unit = UnitOfWork::new(&remote.db);
+        nap(&mut unit, 0.0).await.expect("a statement");
+        held.push(unit);
     }
     remote.proxy.cut();
-    for ended in ended {
-        ended.expect("a rollback");
-    }
+    sleep(Duration::from_millis(50)).await;
+    drop(held);
     sleep(Duration::from_millis(1200)).await;
     remote.proxy.mend();
     let mut calls = JoinSet::new();

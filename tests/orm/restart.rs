@@ -232,6 +232,12 @@ mod on_postgres {
             matches!(refused, Err(Error::Connection { .. })),
             "{refused:?}"
         );
+        // It is the first and the last: the other connections are left unasked.
+        for _ in 0..10 {
+            let request = Uuid::new_v4();
+            let paid = (Payment { id: 0, request }).insert(&db).await;
+            paid.expect("a new connection");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

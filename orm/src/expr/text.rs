@@ -22,7 +22,8 @@ macro_rules! texts {
             /// That the text matches the pattern: `%` stands for any text, `_` for any character, `\` before one of
             /// these, or before itself, for that character.
             ///
-            /// Upper and lower case differ, on every database.
+            /// Upper and lower case differ, on every database. A pattern with the character NUL is refused on PostgreSQL and
+            /// SQLite ([`Unfit::Nul`](crate::Unfit::Nul)); SQLite matches a text up to its first NUL.
             pub fn like(self, pattern: impl Into<String>) -> Filter<$M> {
                 like(self.into_own_term(), pattern.into())
             }

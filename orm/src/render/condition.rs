@@ -1,10 +1,12 @@
 //! Conditions.
 
-use crate::error::Result;
+use crate::dialect::Dialect;
+use crate::error::{Result, Unfit};
 use crate::expr::{Comparison, Node, Term};
 use crate::query::Query;
 use crate::render::pattern;
 use crate::table::ColumnDef;
+use crate::unfit;
 use crate::value::Value;
 use crate::writer::Writer;
 
@@ -101,10 +103,14 @@ impl Writer {
     }
 
     fn like(&mut self, term: Term, pattern: Value) -> Result<()> {
-        self.term(term)?;
         let Value::Text(pattern) = pattern else {
             return Err(self.unsupported("a pattern that is no text"));
         };
+        if self.dialect() == Dialect::Sqlite && pattern.contains('\0') {
+            // Its patterns end there: one that began with NUL and anything would match every text.
+            return Err(unfit::encode(term.def(), Unfit::Nul));
+        }
+        self.term(term)?;
         let (operator, pattern, escape) = pattern::render(&pattern, self.dialect());
         self.push(operator);
         self.value(Value::Text(pattern), ColumnDef::UNNAMED);
