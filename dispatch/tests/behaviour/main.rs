@@ -52,6 +52,7 @@ suite! {
     uploads::an_odd_size_is_refused,
     uploads::an_upload_over_the_limit_is_refused,
     uploads::an_upload_that_ends_early_is_an_error_for_its_handler,
+    uploads::a_handlers_own_time_goes_on_after_its_upload,
     uploads::an_upload_that_comes_too_slowly_is_ended,
     uploads::waiting_for_an_upload_is_not_the_handlers_own_time,
     uploads::a_handler_that_does_not_read_holds_its_sender_back,

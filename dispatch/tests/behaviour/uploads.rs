@@ -148,6 +148,33 @@ pub(crate) async fn waiting_for_an_upload_is_not_the_handlers_own_time(bed: Bed)
     assert_eq!(answer.expect("an answer").code(), "timeout");
 }
 
+/// What is left of its time when the body is there, and not a new term.
+pub(crate) async fn a_handlers_own_time_goes_on_after_its_upload(bed: Bed) {
+    let world = World::default();
+    let limits = Limits {
+        handler_time: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let server = bed.serve(&world, limits).await;
+    let mut peer = server.peer().await;
+    let start = Instant::now();
+    let request = peer
+        .send(&upload(1, r#", "linger_ms": 9000"#), Some(1))
+        .await;
+    let request = request.expect("the server reads");
+    sleep(Duration::from_millis(300)).await;
+    peer.send_some(request, b"x").await;
+    if let crate::peer::Peer::Native(native) = &mut peer {
+        let ended = native.connection().end(request, None);
+        ended.expect("all of it has gone");
+    }
+    let (answer, _) = peer.answer(request).await.expect("an answer");
+    assert_eq!(answer.code(), "timeout");
+    let took = start.elapsed();
+    let expected = Duration::from_millis(1250)..Duration::from_millis(2200);
+    assert!(expected.contains(&took), "after {took:?}");
+}
+
 pub(crate) async fn a_handler_that_does_not_read_holds_its_sender_back(bed: Bed) {
     let world = World::default();
     let server = bed.serve(&world, Limits::default()).await;

@@ -84,8 +84,12 @@ pub struct Receive {
     pub name: String,
     #[serde(default)]
     pub refuse: bool,
+    /// Before the body is read.
     #[serde(default)]
     pub pause_ms: u64,
+    /// After it.
+    #[serde(default)]
+    pub linger_ms: u64,
 }
 
 #[derive(Debug, Deserialize, Message)]
@@ -181,6 +185,7 @@ async fn receive(
     let copied = body.copy_to(&mut all).await;
     let seen = copied.as_ref().map(|_| all).map_err(ToString::to_string);
     world.uploads.lock().expect("no panic").push(seen);
+    tokio::time::sleep(Duration::from_millis(request.linger_ms)).await;
     Ok(Echoed {
         text: format!("{} has {} bytes", request.name, copied?),
     })
