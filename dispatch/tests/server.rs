@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{RawPeer, World, dispatcher};
+use common::{RawPeer, World, dispatcher, frame};
 use packetboat_dispatch::{Disconnect, Error, Limits, Server, ShutdownHandle};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -241,6 +241,43 @@ async fn shutdown_finishes_what_has_begun_and_sends_nothing_to_the_others() {
     );
     assert!(busy.is_closed().await);
     assert!(matches!(running.serving.await, Ok(Ok(()))));
+}
+
+#[tokio::test]
+async fn shutdown_answers_a_request_of_which_half_has_arrived() {
+    let running = serve(&World::default(), Limits::default()).await;
+    let mut peer = connect(running.addr).await;
+    assert!(peer.is_alive().await);
+    let echo = frame(br#"{"type": "echo", "text": "whole"}"#);
+    let (half, rest) = echo.split_at(echo.len() / 2);
+    peer.send_raw(half).await;
+    sleep(Duration::from_millis(50)).await;
+    running.stop.shutdown();
+    sleep(Duration::from_millis(50)).await;
+    peer.send_raw(rest).await;
+    let reply = peer.reply().await;
+    assert_eq!(reply.expect("it had begun to arrive")["text"], "whole");
+    assert!(peer.is_closed().await);
+    assert!(matches!(running.serving.await, Ok(Ok(()))));
+}
+
+/// Else a peer that always has one more would hold up the shutdown.
+#[tokio::test]
+async fn shutdown_begins_nothing_that_waits_behind_a_request() {
+    let world = World::default();
+    let running = serve(&world, Limits::default()).await;
+    let mut peer = connect(running.addr).await;
+    let gate = frame(br#"{"type": "gate"}"#);
+    peer.send_raw(&gate.repeat(2)).await;
+    sleep(Duration::from_millis(50)).await;
+    running.stop.shutdown();
+    world.gate.notify_one();
+    let reply = peer.reply().await;
+    assert_eq!(reply.expect("it had begun")["text"], "open");
+    world.gate.notify_one();
+    assert!(peer.is_closed().await);
+    assert!(matches!(running.serving.await, Ok(Ok(()))));
+    assert_eq!(world.effects(), 1);
 }
 
 #[tokio::test]
