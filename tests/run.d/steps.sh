@@ -65,6 +65,9 @@ cargo fmt --manifest-path tests/outside/Cargo.toml --check -- --color never
 COMMANDS
 }
 
+# Everything with every feature; of fewer features only what is published, since each set of them is checked anew with all
+# that it stands on.
+#
 # The benchmarks' peers are other ORMs and servers, whole, and take minutes to build: only a long run looks at them.
 check_clippy() {
     local bench="--no-default-features"
@@ -73,11 +76,11 @@ check_clippy() {
 cargo clippy --workspace --exclude packetboat-bench --all-targets --all-features -- -D warnings
 cargo clippy -p packetboat-bench --all-targets $bench -- -D warnings
 cargo clippy -p packetboat-orm --lib -- -D warnings
-cargo clippy -p packetboat-orm --all-targets --features sqlite -- -D warnings
-cargo clippy -p packetboat-orm --all-targets --features postgres -- -D warnings
-cargo clippy -p packetboat-orm --all-targets --features mysql -- -D warnings
-cargo clippy -p packetboat-dispatch --all-targets -- -D warnings
-cargo clippy -p packetboat-dispatch --all-targets --features tower -- -D warnings
+cargo clippy -p packetboat-orm --lib --features sqlite -- -D warnings
+cargo clippy -p packetboat-orm --lib --features postgres -- -D warnings
+cargo clippy -p packetboat-orm --lib --features mysql -- -D warnings
+cargo clippy -p packetboat-dispatch --lib -- -D warnings
+cargo clippy -p packetboat-dispatch --lib --features tower -- -D warnings
 COMMANDS
 }
 
