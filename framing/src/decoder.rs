@@ -497,6 +497,40 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_given_room_for_what_is_left_of_it() {
+        let mut decoder = decoder();
+        let space = decoder.space();
+        space.extend_from_slice(&6000_i32.to_le_bytes());
+        space.resize(space.capacity(), b' ');
+        let come = space.len() - 4;
+        assert!(matches!(decoder.decode(), Ok(None)));
+        // More than half of a doubled read is missing, and less than a whole one.
+        let room = fill(&mut decoder);
+        assert_eq!(room, 6000 - come);
+        assert!(matches!(decoder.decode(), Ok(Some(Event::Message { .. }))));
+    }
+
+    #[test]
+    fn room_that_was_read_is_used_again() {
+        let mut decoder = decoder();
+        decoder.feed(&frame(3000));
+        let capacity = decoder.buf.capacity();
+        decoder.feed(b"\xb8\x0b");
+        assert!(matches!(decoder.decode(), Ok(Some(Event::Message { .. }))));
+        // No room behind what is there, and enough of it once what was read is dropped.
+        decoder.feed(&frame(3000)[2..]);
+        assert_eq!(decoder.buf.capacity(), capacity);
+        assert!(matches!(decoder.decode(), Ok(Some(Event::Message { .. }))));
+    }
+
+    /// A frame with a message of so many spaces.
+    fn frame(len: i32) -> Vec<u8> {
+        let mut frame = len.to_le_bytes().to_vec();
+        frame.resize(4 + len as usize, b' ');
+        frame
+    }
+
+    #[test]
     fn an_attachment_may_be_as_large_as_the_limit_and_not_larger() {
         let limits = Limits {
             max_attachment_bytes: 3,

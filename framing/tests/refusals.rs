@@ -256,3 +256,28 @@ fn header_and_message_lie_side_by_side() {
     encoder.advance(5);
     assert_eq!(encoder.pending()[..3], *b"\"fl");
 }
+
+#[test]
+fn an_attachment_that_a_header_states_may_be_as_large_as_the_limit() {
+    let limits = Limits {
+        max_attachment_bytes: 3,
+        ..roomy()
+    };
+    for (screenshot, is_refused) in [(3, false), (4, true)] {
+        let packet = Packet {
+            text: 1,
+            screenshot,
+            ..Packet::default()
+        };
+        let mut header = [0; 13];
+        packet.write(&mut header);
+        let mut decoder = Decoder::new(Packet::default(), &limits);
+        decoder.feed(&header);
+        decoder.feed(b"t");
+        match decoder.decode() {
+            Ok(Some(Event::Message { message: b"t", .. })) => assert!(!is_refused),
+            Err(Error::AttachmentTooLarge { len: 4, max: 3 }) => assert!(is_refused),
+            other => panic!("{other:?}"),
+        }
+    }
+}

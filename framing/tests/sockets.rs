@@ -226,9 +226,13 @@ async fn a_received_body_is_invisible_until_it_is_persisted() {
             .expect("the disk takes it");
         assert!(tee == pattern(500_000), "the tee saw every byte");
         assert_eq!((file.len(), file.path()), (500_000, &*path));
+        assert!(!file.is_empty());
         assert!(!path.exists());
         let temporary = names(folder.path());
         assert!(matches!(&temporary[..], [name] if TempFile::is_temporary(name.as_ref())));
+        for other in ["film", ".hidden", "film.packetboat-part"] {
+            assert!(!TempFile::is_temporary(other.as_ref()), "{other}");
+        }
         if keep {
             file.persist().await.expect("renamed");
             assert_eq!(names(folder.path()), ["film"]);
