@@ -16,6 +16,8 @@ on_each_database! {
     one_admin_registers_first_however_many_try
     a_locked_account_is_refused_at_login_and_at_its_next_request
     a_kept_session_survives_its_connection_and_ends_with_logout
+    closed_registration_lets_no_admin_in
+    forged_fields_change_nothing
 }
 
 async fn a_name_is_registered_once_however_many_try(database: Database) {
@@ -58,11 +60,10 @@ async fn one_admin_registers_first_however_many_try(database: Database) {
     }
 }
 
-#[tokio::test]
-async fn closed_registration_lets_no_admin_in() {
+async fn closed_registration_lets_no_admin_in(database: Database) {
     let mut config = config();
     config.admin_registration = AdminRegistration::Closed;
-    let fixture = Fixture::new(Database::fresh(Kind::Sqlite).await.unwrap(), config).await;
+    let fixture = Fixture::new(database, config).await;
     let mut client = fixture.client().await;
     client
         .refused(register("ann", "admin"), "admin_registration_closed")
@@ -112,9 +113,8 @@ async fn a_kept_session_survives_its_connection_and_ends_with_logout(database: D
 }
 
 /// Row A2: what a client says about itself changes nothing.
-#[tokio::test]
-async fn forged_fields_change_nothing() {
-    let fixture = Fixture::with(Database::fresh(Kind::Sqlite).await.unwrap()).await;
+async fn forged_fields_change_nothing(database: Database) {
+    let fixture = Fixture::with(database).await;
     let mut admin = fixture.admin("admin").await;
     let admin_id = id_of(&fixture, "admin").await;
     let movie = admin
@@ -170,7 +170,7 @@ async fn forged_fields_change_nothing() {
 /// Passwords cost next to nothing here, so that a difference in what surrounds the hash shows:
 /// behind 19 ms of hashing it would drown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unknown_user_and_wrong_password_are_alike_in_text_and_time() {
+async fn alone_unknown_user_and_wrong_password_are_alike_in_text_and_time() {
     const SAMPLES: usize = 2_000;
     let fixture = Fixture::with(Database::fresh(Kind::Sqlite).await.unwrap()).await;
     let mut client = fixture.client().await;

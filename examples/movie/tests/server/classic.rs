@@ -4,7 +4,16 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
-use crate::support::{PASSWORD, skip};
+use crate::support::{Database, Kind, PASSWORD, skip};
+
+on_each_database! {
+    a_whole_session_goes_as_recorded
+    every_spelling_is_served
+    stale_keys_are_no_body
+    two_thousand_movies_are_listed_in_pieces
+    what_json_forbids_is_answered_by_name
+    a_refused_body_is_never_run
+}
 
 /// The program itself, as `movie server` starts it. Dropping it ends it.
 struct Server {
@@ -15,9 +24,14 @@ struct Server {
 }
 
 impl Server {
-    fn start(wait: &str) -> Self {
+    fn start(database: &Database, wait: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_movie"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
+        match &database.url {
+            Some(url) => command.env("MOVIE_DATABASE", &url.0),
+            None => command.env_remove("MOVIE_DATABASE"),
+        };
+        let mut child = command
             .args([
                 "server",
                 "--listen",
@@ -28,7 +42,6 @@ impl Server {
             .args(["--wait", wait, "--per-address", "256", "--data"])
             .arg(dir.path().join("data"))
             .env("MOVIE_LOG", "trace,sqlx=info")
-            .env_remove("MOVIE_DATABASE")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -72,15 +85,21 @@ impl Drop for Server {
     }
 }
 
-fn play(wait: &str, scenes: &[&str]) {
+/// Plays scenes with a server on this database, in a thread that may wait for both.
+async fn play(database: Database, wait: &'static str, scene: &'static str) {
+    let playing = tokio::task::spawn_blocking(move || play_now(&database, wait, scene));
+    playing.await.unwrap();
+}
+
+fn play_now(database: &Database, wait: &str, scene: &str) {
     if Command::new("python3").arg("--version").output().is_err() {
         return skip("there is no python3");
     }
-    let server = Server::start(wait);
+    let server = Server::start(database, wait);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/classic_session.py");
     let output = Command::new("python3")
         .args([script, &server.addr, "--wait", wait.trim_end_matches('s')])
-        .args(scenes)
+        .arg(scene)
         .output()
         .unwrap();
     print!("{}", String::from_utf8_lossy(&output.stdout));
@@ -98,34 +117,33 @@ fn end_of(log: &str) -> &str {
     &log[log.floor_char_boundary(log.len().saturating_sub(5_000))..]
 }
 
-/// The recorded session, with the thirty seconds that a user without VIP waits.
-#[test]
-fn a_whole_session_goes_as_recorded() {
-    play("30s", &["session"]);
+/// The recorded session, once with the thirty seconds that a user without VIP waits.
+async fn a_whole_session_goes_as_recorded(database: Database) {
+    let wait = if database.kind == Kind::Sqlite {
+        "30s"
+    } else {
+        "3s"
+    };
+    play(database, wait, "session").await;
 }
 
-#[test]
-fn every_spelling_is_served() {
-    play("0s", &["spellings"]);
+async fn every_spelling_is_served(database: Database) {
+    play(database, "0s", "spellings").await;
 }
 
-#[test]
-fn stale_keys_are_no_body() {
-    play("0s", &["stale"]);
+async fn stale_keys_are_no_body(database: Database) {
+    play(database, "0s", "stale").await;
 }
 
-#[test]
-fn two_thousand_movies_are_listed_in_pieces() {
-    play("0s", &["long"]);
+async fn two_thousand_movies_are_listed_in_pieces(database: Database) {
+    play(database, "0s", "long").await;
 }
 
-#[test]
-fn what_json_forbids_is_answered_by_name() {
-    play("0s", &["forbidden"]);
+async fn what_json_forbids_is_answered_by_name(database: Database) {
+    play(database, "0s", "forbidden").await;
 }
 
 /// Row F10.
-#[test]
-fn a_refused_body_is_never_run() {
-    play("0s", &["smuggled"]);
+async fn a_refused_body_is_never_run(database: Database) {
+    play(database, "0s", "smuggled").await;
 }

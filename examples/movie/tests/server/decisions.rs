@@ -9,7 +9,12 @@ use packetboat_dispatch::SessionManager;
 use packetboat_orm::{DbPool, ModelExt};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Database, Fixture, Kind, PASSWORD, some_bytes, upload};
+use crate::support::{Client, Database, Fixture, PASSWORD, some_bytes, upload};
+
+on_each_database! {
+    decision_table_equals_who_may_do_what
+    forged_fields_change_no_decision
+}
 
 /// What anyone may do, logged in or not.
 const ANYONE: [&str; 2] = ["register", "login"];
@@ -66,9 +71,8 @@ const FORGED: [(&str, &str); 6] = [
     ("tenant", "\"other\""),
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn decision_table_equals_who_may_do_what() {
-    let fixture = Fixture::with(Database::fresh(Kind::Sqlite).await.unwrap()).await;
+async fn decision_table_equals_who_may_do_what(database: Database) {
+    let fixture = Fixture::with(database).await;
     let routes = dispatcher(fixture.server.app().clone(), SessionManager::default());
     let mut table = format!("{:22}{:11}", "message", "guard");
     for caller in CALLERS {
@@ -98,9 +102,8 @@ async fn decision_table_equals_who_may_do_what() {
 }
 
 /// Row A2: a request that says who sends it is decided as one that does not.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forged_fields_change_no_decision() {
-    let fixture = Fixture::with(Database::fresh(Kind::Sqlite).await.unwrap()).await;
+async fn forged_fields_change_no_decision(database: Database) {
+    let fixture = Fixture::with(database).await;
     let routes = dispatcher(fixture.server.app().clone(), SessionManager::default());
     for route in routes.routes() {
         for (field, value) in FORGED {

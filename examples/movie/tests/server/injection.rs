@@ -7,11 +7,12 @@ use packetboat_orm::ModelExt;
 use serde_json::json;
 
 use crate::support::hostile_names::HOSTILE_NAMES;
-use crate::support::{Database, Fixture, Kind, PASSWORD, some_bytes, upload};
+use crate::support::{Database, Fixture, PASSWORD, some_bytes, upload};
 
 on_each_database! {
     text_is_stored_as_it_came_and_never_run
     names_from_clients_never_become_paths
+    links_in_the_folder_are_not_followed
 }
 
 /// Row I1: what has ended strings, begun statements and fooled collations elsewhere.
@@ -184,9 +185,8 @@ async fn names_from_clients_never_become_paths(database: Database) {
 }
 
 /// A link in the folder is neither followed nor served.
-#[tokio::test]
-async fn links_in_the_folder_are_not_followed() {
-    let fixture = Fixture::with(Database::fresh(Kind::Sqlite).await.unwrap()).await;
+async fn links_in_the_folder_are_not_followed(database: Database) {
+    let fixture = Fixture::with(database).await;
     let mut admin = fixture.admin("admin").await;
     let id = admin.uploaded("a.mp4", &some_bytes(64), true).await;
     let secret = fixture.dir.path().join("secret");

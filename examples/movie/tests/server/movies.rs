@@ -21,6 +21,11 @@ on_each_database! {
     a_record_is_completed_when_all_bytes_are_sent
     other_peoples_and_deleted_things_are_not_found
     a_cut_upload_leaves_nothing
+    a_file_that_was_tampered_with_is_not_sent
+    a_movie_without_room_is_refused_before_its_body
+    uploads_side_by_side_keep_to_the_quota
+    nobody_gets_a_free_movie_before_the_wait_is_over
+    lists_run_from_the_newest_and_fit
 }
 
 async fn the_same_movie_at_once_is_stored_once(database: Database) {
@@ -329,9 +334,8 @@ async fn a_start_settles_what_was_in_doubt() {
 
 /// A file that somebody cut, lengthened, removed or replaced by a link is an error that is told, and
 /// the connection lives on: the peer is never left waiting for bytes, nor given some it did not ask for.
-#[tokio::test]
-async fn a_file_that_was_tampered_with_is_not_sent() {
-    let fixture = Fixture::with(Database::fresh(Kind::Sqlite).await.unwrap()).await;
+async fn a_file_that_was_tampered_with_is_not_sent(database: Database) {
+    let fixture = Fixture::with(database).await;
     let mut admin = fixture.admin("admin").await;
     let id = admin.uploaded("a.mp4", &some_bytes(1_000), false).await;
     let mut ann = fixture.user("ann").await;
@@ -356,11 +360,11 @@ async fn a_file_that_was_tampered_with_is_not_sent() {
 }
 
 /// Row F13: what there is no room for is refused before a byte of it is sent.
-#[tokio::test]
-async fn a_movie_without_room_is_refused_before_its_body() {
+async fn a_movie_without_room_is_refused_before_its_body(database: Database) {
+    let kind = database.kind;
     let mut config = config();
     (config.max_movie, config.quota) = (1_000, 1_500);
-    let fixture = Fixture::new(Database::fresh(Kind::Sqlite).await.unwrap(), config).await;
+    let fixture = Fixture::new(database, config).await;
     let refused = async |fixture: &Fixture, size: u64, code: &str| {
         let mut admin = fixture.client().await;
         admin.login("admin", UserType::Admin).await;
@@ -379,7 +383,7 @@ async fn a_movie_without_room_is_refused_before_its_body() {
 
     let mut config = crate::support::config();
     config.disk_reserve_percent = 100;
-    let fixture = Fixture::new(Database::fresh(Kind::Sqlite).await.unwrap(), config).await;
+    let fixture = Fixture::new(Database::fresh(kind).await.unwrap(), config).await;
     fixture
         .client()
         .await
@@ -390,11 +394,10 @@ async fn a_movie_without_room_is_refused_before_its_body() {
 }
 
 /// Of two uploads that each fit alone, and are both under way, one is stored.
-#[tokio::test]
-async fn uploads_side_by_side_keep_to_the_quota() {
+async fn uploads_side_by_side_keep_to_the_quota(database: Database) {
     let mut config = config();
     config.quota = 1_500;
-    let fixture = Fixture::new(Database::fresh(Kind::Sqlite).await.unwrap(), config).await;
+    let fixture = Fixture::new(database, config).await;
     let mut clients = [fixture.admin("admin").await, fixture.client().await];
     clients[1].login("admin", UserType::Admin).await;
     let bytes = [some_bytes(1_000), some_bytes(1_000)];
@@ -417,8 +420,7 @@ async fn uploads_side_by_side_keep_to_the_quota() {
 
 /// Row A16: the wait is the server's, and every download has its own. It is longer here than any
 /// limit of time, and trips none of them.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_gets_a_free_movie_before_the_wait_is_over() {
+async fn nobody_gets_a_free_movie_before_the_wait_is_over(database: Database) {
     const WAIT: Duration = Duration::from_secs(3);
     let mut config = config();
     config.wait = WAIT;
@@ -428,7 +430,7 @@ async fn nobody_gets_a_free_movie_before_the_wait_is_over() {
     config.limits.wire.header_time = Duration::from_secs(1);
     config.limits.wire.body_rate_window = Duration::from_secs(1);
     config.limits.wire.write_time = Duration::from_secs(1);
-    let fixture = Fixture::new(Database::fresh(Kind::Sqlite).await.unwrap(), config).await;
+    let fixture = Fixture::new(database, config).await;
     let bytes = some_bytes(100_000);
     let id = fixture
         .admin("admin")
@@ -476,9 +478,8 @@ async fn nobody_gets_a_free_movie_before_the_wait_is_over() {
     assert_eq!(reply["wait_time"], 0);
 }
 
-#[tokio::test]
-async fn lists_run_from_the_newest_and_fit() {
-    let fixture = Fixture::with(Database::fresh(Kind::Sqlite).await.unwrap()).await;
+async fn lists_run_from_the_newest_and_fit(database: Database) {
+    let fixture = Fixture::with(database).await;
     let mut admin = fixture.admin("admin").await;
     // The largest notice that is taken: quotes double on the wire, and a reply carries it thrice.
     let largest = json!({"type": "release_notice", "title": "\u{10ffff}".repeat(200), "content": "\"".repeat(8 << 10)});
