@@ -4,7 +4,7 @@ use std::{
     env,
     error::Error,
     fs::{self, File},
-    io::{BufRead, BufReader, BufWriter, Read, Write},
+    io::{BufRead, BufReader, BufWriter, Read, Seek, Write},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::{
     client,
+    movie::Movie,
     process::Process,
     server::{self, DOWN, Kind, UP},
 };
@@ -34,6 +35,10 @@ pub(crate) struct Args {
     /// Where the files go, three times their size. Default: the system's temporary folder.
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// The program `movie`, whose server is measured beside, with all that it does around a file. It takes the file's
+    /// size once more in each round.
+    #[arg(long, value_name = "PROGRAM")]
+    movie: Option<PathBuf>,
 }
 
 /// One transfer as measured.
@@ -71,7 +76,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     for peer in &mut peers {
         peer.check(&path)?;
     }
-    let mut samples: [[Vec<Sample>; 2]; 2] = Default::default();
+    let mut movie = match &args.movie {
+        Some(program) => Some(Whole::start(program, &folder.path().join("movie"), &path)?),
+        None => None,
+    };
+    let mut samples: [[Vec<Sample>; 3]; 2] = Default::default();
     for round in 0..args.rounds {
         for (way, samples) in samples.iter_mut().enumerate() {
             // Whoever goes first finds the caches as the other way left them; so they take turns.
@@ -83,16 +92,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
                 samples[at].push(sample);
             }
         }
+        if let Some(movie) = &mut movie {
+            let (down, up) = movie.both()?;
+            samples[0][2].push(down);
+            samples[1][2].push(up);
+        }
     }
     report(args, &samples)
 }
 
-fn report(args: &Args, samples: &[[Vec<Sample>; 2]; 2]) -> Result<(), Box<dyn Error>> {
+fn report(args: &Args, samples: &[[Vec<Sample>; 3]; 2]) -> Result<(), Box<dyn Error>> {
     let mut out = serde_json::Map::new();
     for (way, name) in ["down", "up"].into_iter().enumerate() {
         let mut row = serde_json::Map::new();
-        for (at, kind) in ["framing", "blocking"].into_iter().enumerate() {
+        for (at, kind) in ["framing", "blocking", "movie"].into_iter().enumerate() {
             let one = &samples[way][at];
+            if one.is_empty() {
+                continue;
+            }
             let (speed, cpu) = (median(one, |s| s.speed), median(one, |s| s.cpu));
             let growth = one.iter().map(|s| s.growth).max().unwrap_or(0);
             let growth = growth as f64 / f64::from(1 << 20);
@@ -192,15 +209,58 @@ impl Peer {
         transfer: impl FnOnce(&mut TcpStream) -> Result<(u64, f64), Box<dyn Error>>,
     ) -> Result<Sample, Box<dyn Error>> {
         let process = Process(self.child.id());
-        process.reset_peak()?;
-        let cpu = process.cpu()?;
-        let (bytes, seconds) = transfer(&mut self.stream)?;
-        let gb = bytes as f64 / 1e9;
-        Ok(Sample {
-            speed: gb / seconds,
-            cpu: (process.cpu()? - cpu) / gb,
-            growth: process.peak()?.saturating_sub(self.fresh),
-        })
+        measure(process, self.fresh, || transfer(&mut self.stream))
+    }
+}
+
+/// What a transfer, which gives its bytes and seconds, takes of a server.
+fn measure(
+    process: Process,
+    fresh: u64,
+    transfer: impl FnOnce() -> Result<(u64, f64), Box<dyn Error>>,
+) -> Result<Sample, Box<dyn Error>> {
+    process.reset_peak()?;
+    let cpu = process.cpu()?;
+    let (bytes, seconds) = transfer()?;
+    let gb = bytes as f64 / 1e9;
+    Ok(Sample {
+        speed: gb / seconds,
+        cpu: (process.cpu()? - cpu) / gb,
+        growth: process.peak()?.saturating_sub(fresh),
+    })
+}
+
+/// The movie server, and its resident bytes before its first transfer.
+struct Whole {
+    movie: Movie,
+    fresh: u64,
+}
+
+impl Whole {
+    /// Starts it, and sends the file up and down once, unmeasured, to see that the bytes are the same.
+    fn start(program: &Path, folder: &Path, source: &Path) -> Result<Self, Box<dyn Error>> {
+        let mut movie = Movie::start(program, folder, source)?;
+        let fresh = Process(movie.child.id()).reset_peak()?;
+        movie.up()?;
+        let mut original = movie.source().try_clone()?;
+        original.rewind()?;
+        movie.down(|piece| same(&mut original, piece))?;
+        Ok(Self { movie, fresh })
+    }
+
+    /// A new movie up, and down again.
+    fn both(&mut self) -> Result<(Sample, Sample), Box<dyn Error>> {
+        let (process, len) = (
+            Process(self.movie.child.id()),
+            self.movie.source().metadata()?.len(),
+        );
+        let up = measure(process, self.fresh, || {
+            Ok((len, self.movie.up()?.as_secs_f64()))
+        })?;
+        let down = measure(process, self.fresh, || {
+            Ok((len, self.movie.down(|_| Ok(()))?.as_secs_f64()))
+        })?;
+        Ok((down, up))
     }
 }
 

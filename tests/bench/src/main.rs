@@ -3,6 +3,7 @@
 mod client;
 mod files;
 mod frames;
+mod movie;
 #[cfg_attr(
     not(feature = "peers"),
     allow(dead_code, unused_mut, reason = "only the peers need it")
