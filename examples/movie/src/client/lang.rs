@@ -14,9 +14,15 @@ pub enum Lang {
 impl Lang {
     /// The language of this user's locale: Chinese where it says so, else English.
     pub fn of_locale() -> Self {
-        match sys_locale::get_locale() {
-            Some(locale) if locale.starts_with("zh") => Self::Zh,
-            _ => Self::En,
+        sys_locale::get_locale().map_or(Self::En, |locale| Self::of(&locale))
+    }
+
+    /// The language of a locale, as `zh-CN` or `zh_CN.UTF-8`.
+    fn of(locale: &str) -> Self {
+        if locale.split(['-', '_', '.']).next() == Some("zh") {
+            Self::Zh
+        } else {
+            Self::En
         }
     }
 }
@@ -153,5 +159,16 @@ mod tests {
             assert_eq!(numbers(lang.admin_menu()), "123450");
             assert_eq!(numbers(lang.user_menu()), "123456780");
         }
+    }
+
+    #[test]
+    fn a_chinese_locale_is_spoken_to_in_chinese() {
+        for locale in ["zh", "zh-CN", "zh_TW.UTF-8", "zh-Hant-HK"] {
+            assert_eq!(Lang::of(locale), Lang::Zh, "{locale}");
+        }
+        for locale in ["", "C", "en-GB", "de_DE.UTF-8", "zha"] {
+            assert_eq!(Lang::of(locale), Lang::En, "{locale}");
+        }
+        assert_eq!(Lang::Zh.admin(), "管理员");
     }
 }
