@@ -73,37 +73,36 @@ async fn write(db: &Db) -> Result<()> {
     again.upsert(author::name).run(db).await?;
     assert!(matches!(ann.update(db).await, Err(Error::Stale { .. })));
 
-    // One row, by what changed in it; all that a filter finds; a delete that can be taken back.
+    // Only what changed of a row; all rows that a filter finds; a delete that can be taken back.
     let found = Book::find(books[1].id, db).await?;
     let mut maps = found.expect("it was inserted").tracked();
     maps.price = 30;
-    assert_eq!(maps.changes().collect::<Vec<_>>(), ["price"]);
     maps.update(db).await?;
     let cheap = Book::select().filter(book::price.lt(20));
-    let doubled = cheap.update([book::price.set(book::price * 2)], db).await?;
-    assert!(doubled == 2 && books[0].delete(db).await?);
+    cheap.update([book::price.set(book::price * 2)], db).await?;
+    books[0].delete(db).await?;
     assert_eq!(Book::select().with_deleted().count(db).await?, 3);
     Ok(())
 }
 
 async fn read(db: &Db) -> Result<()> {
-    let wanted = book::title.contains("ap") | book::price.between(100, 200);
-    assert!(Book::select().filter(wanted).exists(db).await?);
-
-    // Tables side by side, and what is counted over them. The deleted book is nowhere.
-    let beside = Author::select().left_join(Book::on(book::author_id.eq(author::id)));
-    let _: Vec<(Author, Option<Book>)> = beside.clone().all(db).await?;
-    let counted = beside.group_by(author::name);
-    let counted = counted.columns((author::name, book::id.count(), book::price.max()));
-    assert_eq!(counted.all(db).await?, [("Ann".to_owned(), 2, Some(30))]);
+    // Tables side by side, and what is computed over them. The deleted book is nowhere.
+    let joined = Author::select().left_join(Book::on(book::author_id.eq(author::id)));
+    let rows: Vec<(Author, Option<Book>)> = joined.clone().all(db).await?;
+    assert_eq!(rows.len(), 2);
+    let sums = (author::name, book::id.count(), book::price.sum());
+    let sums = joined.group_by(author::name).columns(sums).all(db).await?;
+    assert_eq!(sums, [("Ann".to_owned(), 2, Some(50))]);
 
     // What belongs together: one query per level, however many rows there are.
     let with = Author::select().with(author::books);
-    let authors: Vec<(Author, Vec<Book>)> = assert_queries!(2, db, with.all(db).await?);
-    println!("{} has {} books", authors[0].0.name, authors[0].1.len());
+    for (author, books) in assert_queries!(2, db, with.all(db).await?) {
+        println!("{} has {} books", author.name, books.len());
+    }
 
     // A page, and the one behind it.
-    let dearest = Book::select().order_by(book::price.desc());
+    let wanted = book::title.contains("ide") | book::price.between(25, 100);
+    let dearest = Book::select().filter(wanted).order_by(book::price.desc());
     let first = dearest.clone().page(1, None, db).await?;
     let second = dearest.page(1, first.next.as_deref(), db).await?;
     println!("{}, then {}", first.rows[0].title, second.rows[0].title);
@@ -140,9 +139,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     read(&db).await?;
 
     // Each shop sees its own reviews, in every statement. Without a shop there are none to see.
-    for shop in [1_i64, 2] {
-        assert_eq!(review(&Tenant::new(&db, shop), 2).await?, 1);
-    }
+    assert_eq!(review(&Tenant::new(&db, 1_i64), 2).await?, 1);
+    assert_eq!(review(&Tenant::new(&db, 2_i64), 2).await?, 1);
     let outcome = Review::select().all(&db).await;
     assert!(matches!(outcome, Err(Error::NoTenant { .. })));
     let undone = migrations.down(&pool, 1).await?;
