@@ -4,11 +4,11 @@ use std::fmt;
 
 /// The SQL that a database speaks.
 ///
-/// MariaDB and MySQL are one dialect here: where they differ, the SQL is written so that each reads its own part.
-/// Only MariaDB is tested.
+/// MariaDB and MySQL are one dialect here: where they are known to differ, the SQL is written so that each reads its own
+/// part. What is tested is MariaDB.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Dialect {
-    /// MariaDB 10.7 and later, MySQL 8.0 and later.
+    /// MariaDB 10.7 and later; meant for MySQL from 8.0 too, which is not tested.
     MySql,
     /// PostgreSQL 13 and later.
     Postgres,

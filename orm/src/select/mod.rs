@@ -152,7 +152,7 @@ impl<S, T> Select<S, T> {
 
     /// As [`for_update`](Self::for_update), without the rows that somebody else has locked. What a queue of jobs needs.
     ///
-    /// MariaDB has it since 10.6, MySQL since 8.0.
+    /// MariaDB has it since 10.6.
     pub fn for_update_skip_locked(mut self) -> Self {
         self.query.more().lock = Some(Lock::SkipLocked);
         self
