@@ -1,5 +1,5 @@
 //! Front door: frames, attachments and limits.
-#![doc = ""]
+//!
 #![doc = include_str!("../README.md")]
 
 mod attachment;
