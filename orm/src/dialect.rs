@@ -4,8 +4,8 @@ use std::fmt;
 
 /// The SQL that a database speaks.
 ///
-/// MariaDB and MySQL are one dialect here: where they are known to differ, the SQL is written so that each reads its own
-/// part. What is tested is MariaDB.
+/// MariaDB and MySQL are one dialect here: where they are known to differ, the SQL is written so that each reads its
+/// own part. What is tested is MariaDB.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Dialect {
     /// MariaDB 10.7 and later; meant for MySQL from 8.0 too, which is not tested.
