@@ -12,6 +12,8 @@
 //! | --- | --- |
 //! | declare a model, and its attributes | [`derive@Model`], [`derive@Field`] |
 //! | read and write | [`ModelExt`], [`Select`], [`sql`] |
+//! | insert, or update what is there; write only what changed | [`Upsert`], [`Tracked`] |
+//! | check and prepare rows around each write | [`Hooks`] |
 //! | compare columns, and compute with them | [`Column`], [`Expr`], [`count`], [`exists`] |
 //! | read models side by side, some columns, a page | [`Select`], [`derive@Projection`], [`derive@Alias`], [`Page`] |
 //! | load what belongs together | [`Relation`], [`With`] |
@@ -20,10 +22,13 @@
 //! | log, count and watch statements | [`Traced`], [`Counted`], [`assert_queries!`] |
 //! | use replicas, and databases by name | [`Router`], [`Using`] |
 //! | give each tenant a database | [`Tenants`] |
+//! | keep the rows of tenants apart in one table | [`Tenant`] |
 //! | keep one connection for a while | [`UnitOfWork`], [`Connection`] |
 //! | write a function, or a wrapper, for any database | [`Executor`] |
+//! | use an executor by reference, from many tasks | [`Shared`] |
 //! | open a database | [`DbPool`], `sqlite` |
 //! | see whether a database has the models' tables, and change it | [`schema`], [`migrate`] |
+//! | test with a fresh database, or in a transaction that leaves nothing | `test`, behind the feature of that name |
 //! | know what went wrong | [`Error`] |
 //!
 //! # Cancelling
