@@ -39,10 +39,12 @@
 //! connection that sqlx itself made and owns (not out of a pool) is there nothing to guard it: on MySQL, do not use one
 //! again after dropping a statement on it.
 
-// Models can be declared without a driver; what drivers share has no user then.
 #![cfg_attr(
     not(any(feature = "mysql", feature = "postgres", feature = "sqlite")),
-    allow(dead_code)
+    allow(
+        dead_code,
+        reason = "models can be declared without a driver; what drivers share has no user then"
+    )
 )]
 
 mod codec;

@@ -231,9 +231,9 @@ fn the_decode_names_the_field() {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Strict {
-        #[expect(dead_code)]
+        #[expect(dead_code, reason = "only whether it decodes is looked at")]
         name: String,
-        #[expect(dead_code)]
+        #[expect(dead_code, reason = "only whether it decodes is looked at")]
         #[serde(rename = "type")]
         message_type: String,
     }

@@ -68,7 +68,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         }
 
         #[automatically_derived]
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program need not use an alias in every way")]
         impl #ident {
             /// All rows of the table under this name, to be narrowed.
             #vis fn select() -> #krate::Select<Self> {

@@ -235,7 +235,7 @@ fn implementation(
 
     quote! {
         #[automatically_derived]
-        #[allow(clippy::needless_update)]
+        #[allow(clippy::needless_update, reason = "a model may have every role")]
         const _: () = {
             const COLUMNS: &[#krate::ColumnDef] = &[#(#defs),*];
             const UNIQUES: &[#krate::Unique] =
@@ -501,11 +501,20 @@ fn handles(
     let relations = relation::handles(&own, &attributes.relations)?;
     Ok(quote! {
         #[doc = #doc]
-        #[allow(non_camel_case_types, clippy::empty_enums)]
+        #[allow(
+            non_camel_case_types,
+            clippy::empty_enums,
+            reason = "it is there for its columns, as a module would be"
+        )]
         #[derive(Clone, Copy, Debug)]
         #vis enum #handle {}
 
-        #[allow(non_upper_case_globals, dead_code, private_interfaces)]
+        #[allow(
+            non_upper_case_globals,
+            dead_code,
+            private_interfaces,
+            reason = "columns are named as their fields, have their types, and need not all be used"
+        )]
         #[automatically_derived]
         impl #handle {
             #(#constants)*

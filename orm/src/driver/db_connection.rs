@@ -1,9 +1,13 @@
 //! A connection whose database was chosen at run time.
 
-// Without any database there is nothing to forward to.
 #![cfg_attr(
     not(any(feature = "mysql", feature = "postgres", feature = "sqlite")),
-    allow(unused_variables, clippy::needless_pass_by_value, clippy::unused_async)
+    allow(
+        unused_variables,
+        clippy::needless_pass_by_value,
+        clippy::unused_async,
+        reason = "without any database there is nothing to forward to"
+    )
 )]
 
 #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]

@@ -1,9 +1,12 @@
 //! sqlx's migrator on a connection of each database, one node at a time.
 
-// Without any database there is nothing to do.
 #![cfg_attr(
     not(any(feature = "mysql", feature = "postgres", feature = "sqlite")),
-    allow(unused, clippy::unused_async)
+    allow(
+        unused,
+        clippy::unused_async,
+        reason = "without any database there is nothing to do"
+    )
 )]
 
 use std::panic::resume_unwind;

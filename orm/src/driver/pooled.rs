@@ -1,9 +1,11 @@
 //! Pools: what a connection can be taken out of for longer than a statement, and what can be closed.
 
-// Without any database there is nothing to take out.
 #![cfg_attr(
     not(any(feature = "mysql", feature = "postgres", feature = "sqlite")),
-    allow(unused_variables)
+    allow(
+        unused_variables,
+        reason = "without any database there is nothing to take out"
+    )
 )]
 
 use std::future::Future;

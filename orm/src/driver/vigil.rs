@@ -1,7 +1,9 @@
 //! A server that says nothing is asked on another connection, and given up when it does not answer there either.
 
-// SQLite is no server.
-#![cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code))]
+#![cfg_attr(
+    not(any(feature = "mysql", feature = "postgres")),
+    allow(dead_code, reason = "SQLite is no server")
+)]
 
 use std::io;
 use std::sync::Arc;

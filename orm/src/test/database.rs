@@ -1,9 +1,12 @@
 //! A fresh database for a test, on each kind of server, removed afterwards.
 
-// Without a server there is nothing to create a database on.
 #![cfg_attr(
     not(any(feature = "mysql", feature = "postgres")),
-    allow(unused, clippy::unused_async)
+    allow(
+        unused,
+        clippy::unused_async,
+        reason = "without a server there is nothing to create a database on"
+    )
 )]
 
 use std::env;
