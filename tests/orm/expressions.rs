@@ -1,4 +1,4 @@
-//! Expressions on columns: in filters, orders, assignments and projections.
+//! Expressions on columns: in filters, orders and projections.
 
 use packetboat_orm::{Column, Dialect, Error, Executor, Filter, ModelExt, Order};
 use rust_decimal::Decimal;
@@ -73,33 +73,6 @@ async fn columns_are_compared_with_columns(bed: impl Bed) {
     );
     let between = Toy::select().filter(!toy::price.between(Decimal::ONE, Decimal::TEN));
     assert_eq!(between.count(db).await.expect("a count"), 2);
-}
-
-async fn assignments_take_expressions(bed: impl Bed) {
-    let db = bed.db();
-    fill(db).await;
-    let changed = Toy::select()
-        .filter(toy::kind.eq(Kind::Game))
-        .update(
-            [
-                toy::pieces.set(toy::pieces + 1),
-                toy::title.set(toy::title.upper()),
-                toy::score.set(1.5),
-            ],
-            db,
-        )
-        .await;
-    assert_eq!(changed.expect("an update"), 2);
-    let rows = Toy::select()
-        .order_by(toy::id.asc())
-        .columns((toy::title, toy::pieces, toy::score))
-        .all(db)
-        .await;
-    let expected = [("CHESS", 33, 1.5), ("map", 500, 62.5), ("DICE", 6, 1.5)];
-    assert_eq!(
-        rows.expect("rows"),
-        expected.map(|(title, pieces, score)| (title.to_owned(), pieces, score))
-    );
 }
 
 async fn texts_are_searched_byte_by_byte_and_escaped(bed: impl Bed) {
@@ -280,7 +253,6 @@ struct Till {
 crate::on_every_database![
     arithmetic_stands_in_conditions_orders_and_rows,
     columns_are_compared_with_columns,
-    assignments_take_expressions,
     texts_are_searched_byte_by_byte_and_escaped,
     null_is_tested_and_replaced,
     one_column_is_read_alone,

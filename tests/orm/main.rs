@@ -15,6 +15,7 @@ mod shop;
 
 mod aggregates;
 mod agreement;
+mod assignments;
 mod busy;
 mod cancel;
 mod counted;

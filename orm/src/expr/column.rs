@@ -67,6 +67,10 @@ impl<M, T: Field> Column<M, T> {
     /// Assigns a value, or an expression on the row's own columns, in [`Select::update`](crate::Select::update):
     /// `user::coins.set(user::coins - 3)`.
     ///
+    /// An expression reads the row as it was before the update. MySQL assigns one column after the other: what reads a
+    /// column is put before what sets it, and columns that read each other in a circle are refused there
+    /// ([`Error::Unsupported`](crate::Error::Unsupported)).
+    ///
     /// What an expression makes out of range, PostgreSQL and MySQL refuse. SQLite keeps integers of any column in 8
     /// bytes: there the row cannot be read any more ([`Error::Decode`](crate::Error::Decode)), until it is mended.
     pub fn set<K, I, V>(self, value: V) -> Assignment<M>

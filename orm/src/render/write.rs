@@ -6,6 +6,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::expr::{Node, Term};
 use crate::query::Query;
+use crate::render::assign::in_order;
 use crate::scope::Scope;
 use crate::table::{ColumnDef, Table};
 use crate::value::Value;
@@ -39,6 +40,7 @@ impl Query {
             assigned.any(|(other, _)| other.name() == column.name())
         };
         let updated = self.table.updated().filter(|column| !is_stamped(column));
+        let assignments = in_order(assignments, dialect)?;
         writer.push("UPDATE ");
         writer.name(self.table.name());
         writer.push(" SET ");

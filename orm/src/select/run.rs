@@ -129,7 +129,8 @@ impl<M: Model> Select<M> {
     /// # Errors
     ///
     /// [`Error::Unsupported`] with a limit, an offset or an order, which not every database has for updates, without
-    /// any assignment, and with one to the version or the tenant.
+    /// any assignment, with two to one column, and with one to the version or the tenant; on MySQL also where columns
+    /// are set to each other in a circle ([`Column::set`](crate::Column::set)).
     #[track_caller]
     pub fn update<E: Executor>(
         self,
