@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::codec::Source;
 use crate::error::Result;
-use crate::expr::{Aggregate, Term};
+use crate::expr::Term;
 use crate::table::{ColumnDef, SqlType};
 use crate::value::Value;
 
@@ -25,7 +25,6 @@ pub(crate) enum Form {
     Float,
     Int,
     NaiveDateTime,
-    Single,
     Text,
     Uuid,
 }
@@ -33,14 +32,12 @@ pub(crate) enum Form {
 impl Form {
     /// The form of a term; `None` for what no place can be made of.
     pub(crate) fn of(term: &Term) -> Option<Self> {
-        let is_sum = matches!(term, Term::Aggregate(Aggregate::Sum, _));
         Some(match term.def().ty() {
             SqlType::Bool => Self::Bool,
             SqlType::Bytes => Self::Bytes,
             SqlType::Date => Self::Date,
             SqlType::DateTime => Self::DateTime,
             SqlType::Decimal => Self::Decimal,
-            SqlType::F32 if !is_sum => Self::Single,
             SqlType::F32 | SqlType::F64 => Self::Float,
             SqlType::I16 | SqlType::I32 | SqlType::I64 => Self::Int,
             SqlType::Json => return None,
@@ -66,11 +63,10 @@ impl Form {
             Self::Date => Value::Date(row.date(index, def)?),
             Self::DateTime => Value::DateTime(row.datetime(index, def)?),
             Self::Decimal => Value::Decimal(row.decimal(index, def)?),
+            // Of 4 bytes too, which 8 hold exactly: what is made of these has 8 on some databases.
             Self::Float => Value::F64(row.f64(index, def)?),
             Self::Int => Value::I64(row.i64(index, def)?),
             Self::NaiveDateTime => Value::NaiveDateTime(row.naive_datetime(index, def)?),
-            // Compared as it is stored, which is exact in 8 bytes.
-            Self::Single => Value::F64(row.f32(index, def)?.into()),
             Self::Text => Value::Text(row.text(index, def)?),
             Self::Uuid => Value::Uuid(row.uuid(index, def)?),
         })
@@ -163,7 +159,7 @@ fn take(form: Form, rest: &mut &[u8]) -> Option<Value> {
             }
             Value::Decimal(value)
         }
-        Form::Float | Form::Single => {
+        Form::Float => {
             let value = f64::from_bits(u64::from_le_bytes(bytes.try_into().ok()?));
             Value::F64(value.is_finite().then_some(value)?)
         }

@@ -49,6 +49,21 @@ async fn arithmetic_stands_in_conditions_orders_and_rows(bed: impl Bed) {
     );
 }
 
+async fn small_floats_are_added(bed: impl Bed) {
+    let db = bed.db();
+    let (_, mut toys) = fill(db).await;
+    toys[0].weight = Some(0.1);
+    toys[0].update(db).await.expect("an update");
+    let sum = Toy::select().filter(toy::title.eq("chess")).columns((
+        toy::weight,
+        toy::weight + 0.2,
+        toy::weight * 3.0,
+    ));
+    let (weight, sum, product) = sum.one(db).await.expect("a sum");
+    assert_eq!(weight, Some(0.1));
+    assert_eq!((sum, product), (Some(0.1 + 0.2), Some(0.1 * 3.0)));
+}
+
 async fn columns_are_compared_with_columns(bed: impl Bed) {
     let db = bed.db();
     fill(db).await;
@@ -259,3 +274,4 @@ crate::on_every_database![
     a_value_that_does_not_fit_names_its_column,
     decimals_of_different_scales_are_told_apart,
 ];
+    small_floats_are_added,

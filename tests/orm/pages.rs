@@ -130,6 +130,9 @@ async fn cursors_lead_to_every_row_and_back(bed: impl Bed) {
     )
     .await;
     walk(|| Toy::select().order_by(toy::title.upper().desc()), db).await;
+    // In 4 bytes here, in 8 there.
+    walk(|| Toy::select().order_by((toy::weight + 0.2).asc()), db).await;
+    walk(|| Toy::select().order_by((toy::weight + 0.2).desc()), db).await;
 }
 
 async fn pages_of_joins_and_groups(bed: impl Bed) {

@@ -130,13 +130,14 @@ impl<R: Cells> Source for R {
 
     fn f32(&self, index: usize, column: &ColumnDef) -> Result<f32> {
         let wide = self.f64(index, column)?;
-        // What was stored from an f32 comes back exactly.
+        // What was stored from an f32 comes back exactly. What is made of such has 8 bytes here, and is rounded as a
+        // database of 4 bytes does.
         #[allow(clippy::cast_possible_truncation, reason = "checked on the next line")]
         let narrow = wide as f32;
-        if f64::from(narrow) == wide {
+        if narrow.is_finite() == wide.is_finite() {
             Ok(narrow)
         } else {
-            Err(column.misfit("a number too precise for f32"))
+            Err(column.misfit("a number too large for f32"))
         }
     }
 
