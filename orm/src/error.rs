@@ -340,10 +340,10 @@ pub enum Unfit {
     /// Outside of what every database stores in this type.
     #[error("it is out of range")]
     OutOfRange,
-    /// More characters (text) or bytes than the column's `size`.
+    /// More characters (text) or bytes than the column's `size`; or a pattern of more bytes than SQLite takes.
     #[error("it is longer than {max}")]
     TooLong {
-        /// The column's size.
+        /// The column's size, or that of a pattern.
         max: u32,
     },
     /// More digits after the point than the column's `scale`.

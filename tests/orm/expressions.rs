@@ -1,6 +1,6 @@
 //! Expressions on columns: in filters, orders and projections.
 
-use packetboat_orm::{Column, Dialect, Error, Executor, Filter, ModelExt, Order};
+use packetboat_orm::{Column, Dialect, Error, Executor, Filter, ModelExt, Order, Unfit};
 use rust_decimal::Decimal;
 
 use crate::bed::Bed;
@@ -141,6 +141,51 @@ async fn texts_are_searched_byte_by_byte_and_escaped(bed: impl Bed) {
     }
 }
 
+async fn case_is_changed_beyond_ascii_by_one_database(bed: impl Bed) {
+    let db = bed.db();
+    let (makers, _) = fill(db).await;
+    new_toy(&makers[0], "Äpfel, ÖL", 1, 1)
+        .insert(db)
+        .await
+        .expect("a toy");
+    let row = Toy::select()
+        .filter(toy::pieces.eq(1))
+        .columns((toy::title.lower(), toy::title.upper()))
+        .one(db)
+        .await
+        .expect("a row");
+    let expected = match db.dialect() {
+        Dialect::MySql => ("äpfel, öl", "ÄPFEL, ÖL"),
+        _ => ("Äpfel, Öl", "ÄPFEL, ÖL"),
+    };
+    assert_eq!((row.0.as_str(), row.1.as_str()), expected);
+}
+
+async fn a_long_pattern_is_refused_or_matched(bed: impl Bed) {
+    let db = bed.db();
+    fill(db).await;
+    let found = |part: String| Toy::select().filter(toy::title.contains(part)).count(db);
+    assert_eq!(found("c".repeat(49_998)).await.expect("a count"), 0);
+    for part in ["c".repeat(49_999), "?".repeat(20_000)] {
+        let long = found(part).await;
+        if db.dialect() == Dialect::Sqlite {
+            assert!(
+                matches!(
+                    long,
+                    Err(Error::Encode {
+                        column: "title",
+                        reason: Unfit::TooLong { max: 50_000 },
+                        ..
+                    })
+                ),
+                "{long:?}"
+            );
+        } else {
+            assert_eq!(long.expect("a count"), 0);
+        }
+    }
+}
+
 async fn null_is_tested_and_replaced(bed: impl Bed) {
     let db = bed.db();
     fill(db).await;
@@ -270,6 +315,8 @@ crate::on_every_database![
     columns_are_compared_with_columns,
     texts_are_searched_byte_by_byte_and_escaped,
     null_is_tested_and_replaced,
+    case_is_changed_beyond_ascii_by_one_database,
+    a_long_pattern_is_refused_or_matched,
     one_column_is_read_alone,
     a_value_that_does_not_fit_names_its_column,
     decimals_of_different_scales_are_told_apart,

@@ -23,7 +23,9 @@ macro_rules! texts {
             /// these, or before itself, for that character.
             ///
             /// Upper and lower case differ, on every database. A pattern with the character NUL is refused on PostgreSQL and
-            /// SQLite ([`Unfit::Nul`](crate::Unfit::Nul)); SQLite matches a text up to its first NUL.
+            /// SQLite ([`Unfit::Nul`](crate::Unfit::Nul)); SQLite matches a text up to its first NUL. It takes patterns
+            /// of up to 50,000 bytes, with what it writes itself to escape some of them
+            /// ([`Unfit::TooLong`](crate::Unfit::TooLong)).
             pub fn like(self, pattern: impl Into<String>) -> Filter<$M> {
                 like(self.into_own_term(), pattern.into())
             }
@@ -43,12 +45,14 @@ macro_rules! texts {
                 like(self.into_own_term(), format!("%{}", escape(part.as_ref())))
             }
 
-            /// The text in lower case. SQLite changes only the letters of ASCII.
+            /// The text in lower case. MySQL changes all letters; SQLite, and PostgreSQL in a table of `create_table`
+            /// (collation `C`), those of ASCII.
             pub fn lower(self) -> Expr<$M, T> {
                 Expr::new(Term::Call(Function::Lower, vec![self.into_own_term()]))
             }
 
-            /// The text in upper case. SQLite changes only the letters of ASCII.
+            /// The text in upper case. MySQL changes all letters; SQLite, and PostgreSQL in a table of `create_table`
+            /// (collation `C`), those of ASCII.
             pub fn upper(self) -> Expr<$M, T> {
                 Expr::new(Term::Call(Function::Upper, vec![self.into_own_term()]))
             }

@@ -110,8 +110,12 @@ impl Writer {
             // Its patterns end there: one that began with NUL and anything would match every text.
             return Err(unfit::encode(term.def(), Unfit::Nul));
         }
-        self.term(term)?;
         let (operator, pattern, escape) = pattern::render(&pattern, self.dialect());
+        if self.dialect() == Dialect::Sqlite && pattern.len() > pattern::SQLITE_MAX {
+            let max = pattern::SQLITE_MAX as u32;
+            return Err(unfit::encode(term.def(), Unfit::TooLong { max }));
+        }
+        self.term(term)?;
         self.push(operator);
         self.value(Value::Text(pattern), ColumnDef::UNNAMED);
         self.push(escape);

@@ -2,6 +2,9 @@
 
 use crate::dialect::Dialect;
 
+/// The most bytes of a pattern that SQLite takes, as it is built by default (`SQLITE_MAX_LIKE_PATTERN_LENGTH`).
+pub(super) const SQLITE_MAX: usize = 50_000;
+
 /// The operator, the pattern in its language, and what follows.
 ///
 /// SQLite's LIKE takes `A` for `a`, its GLOB does not. Elsewhere the escape character is `!`: a backslash in SQL text
