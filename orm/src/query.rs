@@ -31,6 +31,8 @@ pub(crate) struct More {
     pub(crate) having: Option<Node>,
     pub(crate) distinct: bool,
     pub(crate) lock: Option<Lock>,
+    /// Whether the condition reads tables of a query around this one.
+    pub(crate) is_correlated: bool,
 }
 
 /// A table beside the first, and which rows of it.
@@ -152,14 +154,27 @@ impl Query {
         }
     }
 
-    /// Leaves out the rows in which the one value that is read is NULL.
-    pub(crate) fn leave_out_null(&mut self) {
-        let Some(term) = self.only_term() else { return };
-        let is_left = self.joins().iter().any(|join| join.is_left);
-        if !term.is_aggregate() && (is_left || term.def().is_nullable()) {
-            let null = Node::Null(term.clone());
-            self.narrow(null.not());
+    /// Leaves out the rows in which the one value that is read is NULL. Says whether that is still to be done, since
+    /// it must not change which rows a limit leaves.
+    pub(crate) fn leave_out_null(&mut self) -> bool {
+        let Some(term) = self.only_term() else {
+            return false;
+        };
+        if !term.may_be_null(&self.optional()) {
+            return false;
         }
+        if self.is_cut() {
+            return true;
+        }
+        let is_aggregate = term.is_aggregate();
+        let is_there = Node::Null(term.clone()).not();
+        if is_aggregate {
+            let more = self.more();
+            more.having = Node::join(more.having.take(), Some(is_there));
+        } else {
+            self.narrow(is_there);
+        }
+        false
     }
 
     /// Whether a row of it may stand for several of its tables.
@@ -179,9 +194,14 @@ impl Query {
         self.is_of_groups() && !self.more.as_deref().is_some_and(is_grouped)
     }
 
+    /// Whether it leaves out rows by their number.
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.limit.is_some() || self.offset.is_some()
+    }
+
     /// Whether nothing cuts or sorts the rows.
     pub(crate) const fn is_whole(&self) -> bool {
-        self.order.is_empty() && self.limit.is_none() && self.offset.is_none()
+        self.order.is_empty() && !self.is_cut()
     }
 }
 

@@ -44,6 +44,7 @@ mod router;
 mod schema;
 mod scope;
 mod stack;
+mod sub_selects;
 mod tenants;
 mod traced;
 mod tracked;

@@ -113,6 +113,7 @@ impl Term {
     /// Whether it may be NULL in a query in which the tables of these names may be missing.
     pub(crate) fn may_be_null(&self, optional: &[&'static str]) -> bool {
         match self {
+            Self::Aggregate(Aggregate::Count | Aggregate::CountDistinct, _) => false,
             Self::Column(place) => place.def.is_nullable() || optional.contains(&place.table()),
             _ => true,
         }

@@ -126,10 +126,10 @@ impl Writer {
         if let Some(selected) = query.only_term() {
             self.check_scales(&term, selected)?;
         }
-        query.leave_out_null();
+        let has_null = query.leave_out_null();
         self.term(term)?;
         self.push(" IN (");
-        self.members(query)?;
+        self.members(query, has_null)?;
         self.push(")");
         Ok(())
     }

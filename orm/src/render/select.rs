@@ -133,15 +133,23 @@ impl Writer {
         Ok(())
     }
 
-    /// A query as the members of a list.
-    pub(super) fn members(&mut self, query: Query) -> Result<()> {
-        let is_cut = query.limit.is_some() || query.offset.is_some();
-        if self.dialect() != Dialect::MySql || !is_cut {
+    /// A query as the members of a list; without NULL where it still has such.
+    pub(super) fn members(&mut self, query: Query, has_null: bool) -> Result<()> {
+        // MariaDB and MySQL cut no rows in such a query, but in a table inside of it.
+        let is_mysql = self.dialect() == Dialect::MySql;
+        if !query.is_cut() || !(is_mysql || has_null) {
             return self.inner(query);
         }
-        // MariaDB and MySQL cut no rows in such a query, but in a table inside of it.
+        if is_mysql && query.more.as_ref().is_some_and(|more| more.is_correlated) {
+            return Err(self.unsupported(
+                "a limit in a query with `correlate` inside of is_in; ask with exists",
+            ));
+        }
         let is_qualified = std::mem::replace(&mut self.is_qualified, true);
-        self.push("SELECT * FROM (");
+        if has_null {
+            self.push(" WHERE c1 IS NOT NULL");
+        }
+        self.push("SELECT c1 FROM (");
         self.query(query, List::Named)?;
         self.push(") AS inside");
         self.is_qualified = is_qualified;

@@ -36,6 +36,7 @@ impl<S: Whole, T> Select<S, T> {
     pub fn correlate<C: Condition>(self, condition: C) -> Select<Correlated<S, C::Models>, T> {
         let mut query = self.into_query();
         query.narrow(condition.into_node());
+        query.more().is_correlated = true;
         Select::from_query(query)
     }
 }
