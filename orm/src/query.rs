@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::expr::{Node, Place, Term};
 use crate::scope::Scope;
-use crate::table::Table;
+use crate::table::{ColumnDef, Table};
 
 /// Everything that a [`Select`](crate::Select) was told.
 #[derive(Clone)]
@@ -70,6 +70,16 @@ pub(crate) enum Item {
 pub(crate) struct Sort {
     pub(crate) term: Term,
     pub(crate) descending: bool,
+}
+
+impl Sort {
+    /// By a column of a table, smallest first; an empty alias is the table's own name.
+    pub(crate) const fn ascending(def: &'static ColumnDef, alias: &'static str) -> Self {
+        Self {
+            term: Term::Column(Place { def, alias }),
+            descending: false,
+        }
+    }
 }
 
 /// How rows are locked that are read to be changed.

@@ -1,6 +1,6 @@
-//! Aggregates, groups and sub-selects.
+//! Aggregates and groups.
 
-use packetboat_orm::{Error, ModelExt, count, exists};
+use packetboat_orm::{Error, ModelExt, Select, count, exists};
 use rust_decimal::Decimal;
 
 use crate::bed::Bed;
@@ -233,109 +233,106 @@ async fn a_column_of_any_row_is_refused(bed: impl Bed) {
         .all(db)
         .await;
     assert!(matches!(any, Err(Error::Unsupported { .. })), "{any:?}");
+    // An aggregate makes a group of all rows, wherever it stands.
+    let any = Toy::select().order_by(count().desc()).all(db).await;
+    assert!(matches!(any, Err(Error::Unsupported { .. })), "{any:?}");
+    let any = Toy::select().order_by(count().desc());
+    let any = any.filter(toy::pieces.gt(1)).page(2, None, db).await;
+    assert!(matches!(any, Err(Error::Unsupported { .. })), "{any:?}");
 }
 
-async fn rows_are_found_by_a_sub_select(bed: impl Bed) {
+async fn a_condition_on_a_column_of_any_row_is_refused(bed: impl Bed) {
     let db = bed.db();
     fill(db).await;
-    let names = |filter| {
+    let refused = |groups: Select<Toy, Kind>| async move {
+        let any = groups.all(db).await;
+        assert!(matches!(any, Err(Error::Unsupported { .. })), "{any:?}");
+    };
+    let kinds = || Toy::select().group_by(toy::kind).columns(toy::kind);
+    refused(kinds().having(toy::title.eq("chess"))).await;
+    refused(kinds().having(count().gt(1) | !toy::pieces.between(1, 5))).await;
+    refused(kinds().having(toy::pieces.sum().lt(toy::large))).await;
+    refused(kinds().having(toy::title.like("c%") & toy::weight.is_null())).await;
+    let has_maker = exists(Maker::select().correlate(maker::id.eq(toy::maker)));
+    let any = kinds().filter(has_maker).count(db).await;
+    assert_eq!(any.expect("before grouping"), 2);
+    // What is grouped by stands there, and what is read of a model whose key is.
+    let of_maker = || {
         Maker::select()
-            .filter(filter)
-            .order_by(maker::name.asc())
-            .columns(maker::name)
-            .all(db)
+            .join(Toy::on(toy::maker.eq(maker::id)))
+            .group_by(maker::id)
     };
-    let makers_of = |pieces: i32| {
-        Toy::select()
-            .filter(toy::pieces.lt(pieces))
-            .columns(toy::maker)
-    };
+    let large = of_maker().having(maker::id.gt(0) & count().gt(1));
+    assert_eq!(large.columns(count()).all(db).await.expect("groups"), [2]);
+    let named = || of_maker().having(count().gt(1).or(maker::name.eq("bolt")));
+    let found = named()
+        .columns((maker::name, count()))
+        .order_by(maker::name.asc());
     assert_eq!(
-        names(maker::id.is_in(makers_of(10))).await.expect("in"),
-        ["bolt"]
+        found.all(db).await.expect("groups"),
+        [("acme".to_owned(), 2), ("bolt".to_owned(), 1)]
     );
-    assert_eq!(
-        names(!maker::id.is_in(makers_of(10)))
-            .await
-            .expect("not in"),
-        ["acme", "cog"]
+    let unread = named().columns(count()).all(db).await;
+    assert!(
+        matches!(unread, Err(Error::Unsupported { .. })),
+        "{unread:?}"
     );
-    // NULL in the list makes NOT IN find nothing, unless it is left out.
-    let bosses = Maker::select().columns(maker::boss);
-    assert_eq!(
-        names(!maker::id.is_in(bosses.clone()))
-            .await
-            .expect("not in"),
-        ["acme", "cog"]
-    );
-    assert_eq!(
-        names(maker::boss.is_in(Maker::select().columns(maker::id)))
-            .await
-            .expect("in"),
-        ["acme"]
-    );
-    let one = Toy::select()
-        .order_by(toy::pieces.asc())
-        .limit(1)
-        .columns(toy::maker);
-    assert_eq!(names(maker::id.is_in(one)).await.expect("in one"), ["bolt"]);
-    let others = Toy::select()
-        .order_by(toy::pieces.asc())
-        .offset(1)
-        .columns(toy::maker);
-    assert_eq!(
-        names(maker::id.is_in(others)).await.expect("in the others"),
-        ["acme"]
-    );
-    let busy = Toy::select()
-        .group_by(toy::maker)
-        .having(count().gt(1))
-        .columns(toy::maker);
-    assert_eq!(
-        names(maker::id.is_in(busy)).await.expect("in groups"),
-        ["acme"]
-    );
+    let upper = Maker::select()
+        .group_by(maker::name.upper())
+        .having(maker::name.upper().eq("ACME"))
+        .columns(maker::name.upper())
+        .all(db)
+        .await;
+    assert!(matches!(upper, Err(Error::Unsupported { .. })), "{upper:?}");
 }
 
-async fn rows_are_found_by_what_belongs_to_them(bed: impl Bed) {
+async fn groups_of_an_expression_with_a_value_are_read(bed: impl Bed) {
     let db = bed.db();
     fill(db).await;
-    let theirs = || Toy::select().correlate(toy::maker.eq(maker::id));
-    let names = |select: packetboat_orm::Select<Maker>| {
-        select
-            .order_by(maker::name.asc())
-            .columns(maker::name)
-            .all(db)
-    };
-    let with = Maker::select().filter(exists(theirs()));
-    assert_eq!(names(with).await.expect("exists"), ["acme", "bolt"]);
-    let without = Maker::select().filter(!exists(theirs()));
-    assert_eq!(names(without).await.expect("not exists"), ["cog"]);
-    let small = Maker::select().filter(exists(theirs().filter(toy::pieces.lt(10))));
-    assert_eq!(names(small).await.expect("exists"), ["bolt"]);
-    // One inside another: the toys of the maker that have a good review.
-    let good = Review::select()
-        .filter(review::stars.ge(5))
-        .columns(review::toy);
-    let praised = Maker::select().filter(exists(theirs().filter(toy::id.is_in(good))));
-    assert_eq!(names(praised).await.expect("nested"), ["acme"]);
-    let first = Maker::select().filter(exists(theirs().order_by(toy::id.asc()).limit(1)));
-    assert_eq!(names(first).await.expect("exists"), ["acme", "bolt"]);
-    let third = Maker::select().filter(exists(theirs().offset(1)));
-    assert_eq!(names(third).await.expect("exists"), ["acme"]);
-    // Beside a condition of its own, and in an update.
-    let late = Maker::select().filter(exists(theirs()) & maker::founded.is_null());
-    assert_eq!(names(late).await.expect("both"), ["bolt"]);
-    let idle = Maker::select().filter(!exists(theirs()));
+    let words = || review::words.coalesce("-");
+    let groups = || Review::select().group_by(words());
+    let expected = [("-".to_owned(), 2), ("grand".to_owned(), 1)];
+    let found = groups().columns((words(), count())).order_by(words().asc());
+    assert_eq!(found.all(db).await.expect("groups"), expected);
+    let twice = groups().columns((words(), count(), words()));
+    let twice = twice.order_by(words().desc()).limit(1).all(db).await;
     assert_eq!(
-        idle.update([maker::founded.set(None)], db)
-            .await
-            .expect("an update"),
-        1
+        twice.expect("groups"),
+        [("grand".to_owned(), 1, "grand".to_owned())]
     );
-    // That there is any row at all.
-    let any = Maker::select().filter(exists(Toy::select().filter(toy::pieces.gt(1000))));
-    assert_eq!(any.count(db).await.expect("a count"), 0);
+    let sizes = groups().columns(count()).order_by(count().desc());
+    assert_eq!(sizes.all(db).await.expect("sizes"), [2, 1]);
+    assert_eq!(
+        groups().columns(words()).count(db).await.expect("a count"),
+        2
+    );
+    let pieces = Toy::select()
+        .group_by(toy::pieces * 0 + 1)
+        .columns((toy::pieces * 0 + 1, count()))
+        .all(db)
+        .await;
+    assert_eq!(pieces.expect("one group"), [(1, 3)]);
+    let different = Review::select().columns(words()).distinct();
+    let different = different.order_by(words().desc()).all(db).await;
+    assert_eq!(different.expect("different words"), ["grand", "-"]);
+    // Pages walk by it.
+    let paged = || groups().columns((words(), count()));
+    let first = paged().page(1, None, db).await.expect("a page");
+    assert_eq!(first.rows, expected[..1]);
+    let second = paged().page(1, first.next.as_deref(), db).await;
+    assert_eq!(second.expect("a page").rows, expected[1..]);
+    // Another value is another expression; one that is not read cannot be sorted by.
+    let other = groups().columns(review::words.coalesce("+")).all(db).await;
+    assert!(matches!(other, Err(Error::Unsupported { .. })), "{other:?}");
+    let unread = groups()
+        .columns(count())
+        .order_by(words().asc())
+        .all(db)
+        .await;
+    assert!(
+        matches!(unread, Err(Error::Unsupported { .. })),
+        "{unread:?}"
+    );
 }
 
 crate::on_every_database![
@@ -346,6 +343,6 @@ crate::on_every_database![
     groups_are_counted_filtered_and_sorted,
     a_model_is_read_beside_aggregates_of_its_group,
     a_column_of_any_row_is_refused,
-    rows_are_found_by_a_sub_select,
-    rows_are_found_by_what_belongs_to_them,
+    a_condition_on_a_column_of_any_row_is_refused,
+    groups_of_an_expression_with_a_value_are_read,
 ];

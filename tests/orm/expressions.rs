@@ -312,13 +312,13 @@ struct Till {
 
 crate::on_every_database![
     arithmetic_stands_in_conditions_orders_and_rows,
+    small_floats_are_added,
     columns_are_compared_with_columns,
     texts_are_searched_byte_by_byte_and_escaped,
-    null_is_tested_and_replaced,
     case_is_changed_beyond_ascii_by_one_database,
     a_long_pattern_is_refused_or_matched,
+    null_is_tested_and_replaced,
     one_column_is_read_alone,
     a_value_that_does_not_fit_names_its_column,
     decimals_of_different_scales_are_told_apart,
 ];
-    small_floats_are_added,

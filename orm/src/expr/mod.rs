@@ -3,6 +3,7 @@
 mod aggregate;
 mod column;
 mod compare;
+mod node;
 mod number;
 mod operand;
 mod term;
@@ -14,7 +15,8 @@ pub use self::number::{Factor, Numeric};
 pub use self::operand::{Members, Near, Operand, Plain, Row, Same, Scalar};
 pub use self::text::Textual;
 
-pub(crate) use self::term::{Aggregate, Arithmetic, Comparison, Function, Node, Place, Term};
+pub(crate) use self::node::{Comparison, Node};
+pub(crate) use self::term::{Aggregate, Arithmetic, Function, Place, Term};
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,8 +1,5 @@
-//! Conditions and expressions as trees, without the types of their models.
+//! Expressions as trees, without the types of their models.
 
-use crate::query::Query;
-use crate::relation::OneOf;
-use crate::sql::Sql;
 use crate::table::{ColumnDef, SqlType};
 use crate::value::Value;
 
@@ -124,6 +121,17 @@ impl Term {
         self.visit(&mut |_| ())
     }
 
+    /// Whether it binds a value.
+    pub(crate) fn binds(&self) -> bool {
+        match self {
+            Self::Aggregate(_, of) => of.as_ref().is_some_and(|of| of.binds()),
+            Self::Arithmetic(sides, _) => sides.0.binds() || sides.1.binds(),
+            Self::Call(_, arguments) => arguments.iter().any(Self::binds),
+            Self::Column(_) => false,
+            Self::Value(..) => true,
+        }
+    }
+
     /// Says what it is made of, piece by piece, the values aside.
     pub(crate) fn describe(&self, say: &mut impl FnMut(&str)) {
         match self {
@@ -169,7 +177,7 @@ impl Term {
         }
     }
 
-    /// Whether both are the same expression. Two that bind a value never are: a database cannot see that they are.
+    /// Whether both are the same expression. That two which bind a value are, no database can see.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Aggregate(left, of), Self::Aggregate(right, other)) => {
@@ -189,94 +197,14 @@ impl Term {
                     && arguments.iter().zip(others).all(|(a, b)| a.is_same(b))
             }
             (Self::Column(left), Self::Column(right)) => left.is(right),
+            (Self::Value(left, def), Self::Value(right, other)) => {
+                left.is_same(right) && def.table() == other.table() && def.name() == other.name()
+            }
             _ => false,
         }
     }
 
-    const fn is_null(&self) -> bool {
+    pub(super) const fn is_null(&self) -> bool {
         matches!(self, Self::Value(Value::Null(_), _))
-    }
-}
-
-/// How two values are compared.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Comparison {
-    Eq,
-    Ge,
-    Gt,
-    Le,
-    Lt,
-    Ne,
-}
-
-/// The tree of a condition. `All` and `Any` are flat, so a long chain is not a deep tree.
-#[derive(Clone, Debug)]
-pub(crate) enum Node {
-    All(Vec<Self>),
-    Any(Vec<Self>),
-    Between(Term, Box<(Term, Term)>),
-    Compare(Term, Comparison, Term),
-    Exists(Box<Query>),
-    In(Term, Vec<Value>),
-    InSelect(Term, Box<Query>),
-    /// A pattern in which `%`, `_` and `\` have their meaning.
-    Like(Term, Value),
-    Not(Box<Self>),
-    Null(Term),
-    OneOf(OneOf),
-    Raw(Sql),
-}
-
-impl Node {
-    /// A comparison; with NULL for equality it asks for NULL, since `= NULL` is never true and nobody means that.
-    pub(crate) fn compare(left: Term, comparison: Comparison, right: Term) -> Self {
-        match comparison {
-            Comparison::Eq if right.is_null() => Self::Null(left),
-            Comparison::Ne if right.is_null() => Self::Null(left).not(),
-            _ => Self::Compare(left, comparison, right),
-        }
-    }
-
-    pub(crate) fn and(self, right: Self) -> Self {
-        match (self, right) {
-            (Self::All(mut parts), Self::All(more)) => {
-                parts.extend(more);
-                Self::All(parts)
-            }
-            (Self::All(mut parts), right) => {
-                parts.push(right);
-                Self::All(parts)
-            }
-            (left, right) => Self::All(vec![left, right]),
-        }
-    }
-
-    pub(crate) fn or(self, right: Self) -> Self {
-        match (self, right) {
-            (Self::Any(mut parts), Self::Any(more)) => {
-                parts.extend(more);
-                Self::Any(parts)
-            }
-            (Self::Any(mut parts), right) => {
-                parts.push(right);
-                Self::Any(parts)
-            }
-            (left, right) => Self::Any(vec![left, right]),
-        }
-    }
-
-    pub(crate) fn not(self) -> Self {
-        match self {
-            Self::Not(inner) => *inner,
-            node => Self::Not(Box::new(node)),
-        }
-    }
-
-    /// Both conditions, where either may be missing.
-    pub(crate) fn join(left: Option<Self>, right: Option<Self>) -> Option<Self> {
-        match (left, right) {
-            (Some(left), Some(right)) => Some(left.and(right)),
-            (left, right) => left.or(right),
-        }
     }
 }

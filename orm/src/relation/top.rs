@@ -4,8 +4,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::dialect::Dialect;
-use crate::error::Result;
-use crate::expr::{Place, Term};
+use crate::error::{Error, Result};
+use crate::expr::Place;
 use crate::query::{Item, Query, Sort};
 use crate::statement::{Kind, Statement};
 use crate::table::ColumnDef;
@@ -23,10 +23,14 @@ pub(super) fn top(
     let table = query.table;
     let mut order = std::mem::take(&mut query.order);
     if order.is_empty() {
-        order.extend(table.key_columns().map(|def| Sort {
-            term: Term::Column(Place::of(def)),
-            descending: false,
-        }));
+        order.extend(table.key_columns().map(|def| Sort::ascending(def, "")));
+    }
+    // It would be one of the whole table, and number its rows by chance.
+    if order.iter().any(|sort| sort.term.is_aggregate()) {
+        return Err(Error::Unsupported {
+            dialect,
+            what: "sorting the rows of a relation by an aggregate",
+        });
     }
     let per = per.iter().map(|def| Place::of(def)).collect();
     let mut items = query.items().into_owned();

@@ -3,7 +3,7 @@
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::expr::{Place, Term};
-use crate::query::{Item, More, Query};
+use crate::query::{Item, More, Query, Sort};
 use crate::table::{ColumnDef, SqlType, Table};
 use crate::writer::Writer;
 
@@ -63,12 +63,24 @@ impl Writer {
             Item::Table(table, name) => more.has_key(table, name),
             Item::Term(term) => query.fixes(more, term),
         });
-        if is_fixed && query.order.iter().all(|sort| query.fixes(more, &sort.term)) {
+        let is_sorted = |sort: &Sort| query.fixes(more, &sort.term);
+        if !is_fixed || !query.order.iter().all(is_sorted) {
+            return Err(self.unsupported(
+                "reading or sorting by a column that is neither in group_by, nor of a model whose key is, nor in an \
+                 aggregate; or sorting groups by an expression with a value that is not read",
+            ));
+        }
+        let mut is_known = true;
+        if let Some(having) = &more.having {
+            having.visit(&mut |place| is_known = is_known && query.knows(more, place));
+        }
+        if is_known {
             Ok(())
         } else {
+            // MySQL knows no other column there. SQLite would take the value of any row.
             Err(self.unsupported(
-                "reading or sorting by a column that is neither in group_by, nor of a model whose key is, nor in an \
-                 aggregate",
+                "having on a column that is neither in group_by nor in an aggregate, nor read and of a model whose key \
+                 is in group_by; filter takes conditions on single rows",
             ))
         }
     }
@@ -97,19 +109,32 @@ impl Writer {
 }
 
 impl Query {
-    /// Whether the term has one value in each group.
+    /// Whether the term has one value in each group, and a database sees that.
     fn fixes(&self, more: &More, term: &Term) -> bool {
-        if more.group.iter().any(|grouped| grouped.is_same(term)) {
-            return true;
-        }
         let mut all = true;
         term.visit(&mut |place| all = all && self.fixes_column(more, place));
-        all
+        // One that binds a value is named by its position among what is read.
+        let is_named = || {
+            let items = self.items();
+            let mut read = items.iter();
+            read.any(|item| matches!(item, Item::Term(read) if read.is_same(term)))
+        };
+        let mut group = more.group.iter();
+        all || group.any(|grouped| grouped.is_same(term)) && (!term.binds() || is_named())
+    }
+
+    /// Whether a condition on groups may read the column, on every database.
+    fn knows(&self, more: &More, place: &Place) -> bool {
+        let is_read = |item: &Item| match item {
+            Item::Rank(..) => false,
+            Item::Table(_, name) => *name == place.table(),
+            Item::Term(term) => matches!(term, Term::Column(read) if read.is(place)),
+        };
+        more.groups(place) || self.fixes_column(more, place) && self.items().iter().any(is_read)
     }
 
     fn fixes_column(&self, more: &More, place: &Place) -> bool {
-        let is_grouped = |grouped: &Term| matches!(grouped, Term::Column(other) if other.is(place));
-        more.group.iter().any(is_grouped)
+        more.groups(place)
             || self
                 .tables()
                 .any(|(table, name)| name == place.table() && more.has_key(table, name))
@@ -117,6 +142,12 @@ impl Query {
 }
 
 impl More {
+    /// Whether a column is grouped by.
+    fn groups(&self, place: &Place) -> bool {
+        let is_it = |grouped: &Term| matches!(grouped, Term::Column(other) if other.is(place));
+        self.group.iter().any(is_it)
+    }
+
     /// Whether the whole key of a table is among what is grouped by.
     fn has_key(&self, table: &Table, name: &str) -> bool {
         table.key_columns().all(|def| {

@@ -4,6 +4,7 @@ mod assign;
 mod check;
 mod condition;
 mod pattern;
+mod position;
 mod select;
 mod tail;
 mod term;

@@ -6,6 +6,7 @@ use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::expr::Node;
 use crate::query::{Item, More, Query};
+use crate::render::position::{positioned, positions};
 use crate::scope::Scope;
 use crate::table::Table;
 use crate::writer::{Rendered, Writer};
@@ -25,7 +26,9 @@ enum List {
 
 impl Query {
     pub(crate) fn select(self, dialect: Dialect) -> Result<Rendered> {
-        if self.more.is_some() || !self.alias.is_empty() {
+        // An aggregate makes one group of all rows, wherever it stands, and is checked there.
+        let is_grouped = self.order.iter().any(|sort| sort.term.is_aggregate());
+        if is_grouped || self.more.is_some() || !self.alias.is_empty() {
             let mut writer = Writer::new(dialect, 256);
             writer.query(self, List::Items)?;
             return writer.finish();
@@ -42,7 +45,7 @@ impl Query {
         let mut writer = Writer::new(dialect, head.len() + 96);
         writer.push(head);
         writer.filter(Node::join(hidden, self.filter))?;
-        writer.order(self.order, &[])?;
+        writer.order(self.order, &[], &[])?;
         writer.cut(self.limit, self.offset);
         writer.finish()
     }
@@ -78,12 +81,13 @@ impl Query {
 
     pub(crate) fn count(mut self, dialect: Dialect) -> Result<Rendered> {
         let mut writer = Writer::new(dialect, 96);
-        // The order is nothing to a count, and what it counts need not be locked.
-        self.order = Vec::new();
-        self.unlock();
-        let is_cut = self.limit.is_some() || self.offset.is_some();
-        if self.is_of_groups() || is_cut {
-            let list = self.row_list();
+        self.unsort();
+        if self.is_of_groups() || self.is_cut() {
+            let list = if self.is_of_groups() {
+                List::Named
+            } else {
+                List::One
+            };
             writer.push("SELECT COUNT(*) FROM (");
             writer.query(self, list)?;
             writer.push(") AS counted");
@@ -95,8 +99,7 @@ impl Query {
 
     pub(crate) fn exists(mut self, dialect: Dialect) -> Result<Rendered> {
         let mut writer = Writer::new(dialect, 96);
-        self.order = Vec::new();
-        self.unlock();
+        self.unsort();
         self.limit = Some(self.limit.map_or(1, |limit| limit.min(1)));
         if self.is_of_groups() {
             writer.push("SELECT 1 FROM (");
@@ -108,18 +111,11 @@ impl Query {
         writer.finish()
     }
 
-    fn unlock(&mut self) {
+    /// Takes away what is nothing to a count: the order, and the lock.
+    fn unsort(&mut self) {
+        self.order = Vec::new();
         if let Some(more) = &mut self.more {
             more.lock = None;
-        }
-    }
-
-    /// What stands for a row that is only counted.
-    fn row_list(&self) -> List {
-        if self.is_of_groups() {
-            List::Named
-        } else {
-            List::One
         }
     }
 }
@@ -146,12 +142,12 @@ impl Writer {
             ));
         }
         let is_qualified = std::mem::replace(&mut self.is_qualified, true);
-        if has_null {
-            self.push(" WHERE c1 IS NOT NULL");
-        }
         self.push("SELECT c1 FROM (");
         self.query(query, List::Named)?;
         self.push(") AS inside");
+        if has_null {
+            self.push(" WHERE c1 IS NOT NULL");
+        }
         self.is_qualified = is_qualified;
         Ok(())
     }
@@ -161,9 +157,15 @@ impl Writer {
         let (name, optional) = (query.name(), query.optional());
         let items = query.items().into_owned();
         let mut more = query.more.take().map_or_else(More::default, |more| *more);
+        let group = positioned(more.group.drain(..), &items);
+        let order: Vec<Option<u32>> = query
+            .order
+            .iter()
+            .map(|sort| positions(&items, &sort.term).first().copied())
+            .collect();
         let is_qualified = self.is_qualified;
         self.is_qualified = is_qualified || !more.joins.is_empty();
-        self.push(if more.distinct && list != List::One {
+        self.push(if more.distinct {
             "SELECT DISTINCT "
         } else {
             "SELECT "
@@ -171,15 +173,15 @@ impl Writer {
         self.items(items, list)?;
         let filter = self.from(&query, &mut more)?;
         self.filter(Node::join(filter, query.filter))?;
-        if !more.group.is_empty() {
+        if !group.is_empty() {
             self.push(" GROUP BY ");
-            self.list(more.group, ", ", Self::term)?;
+            self.list(group, ", ", Self::grouped)?;
         }
         if let Some(having) = more.having {
             self.push(" HAVING ");
             self.condition(having)?;
         }
-        self.order(query.order, &optional)?;
+        self.order(query.order, &order, &optional)?;
         self.cut(query.limit, query.offset);
         if let Some(lock) = more.lock {
             self.lock(lock, name, &optional);
@@ -208,7 +210,7 @@ impl Writer {
                             this.place(&place);
                             Ok(())
                         })?;
-                        this.order(order, &[])?;
+                        this.order(order, &[], &[])?;
                         this.push(")");
                         end(this);
                         Ok(())
@@ -276,9 +278,8 @@ impl Writer {
     }
 
     fn check(&self, query: &Query) -> Result<()> {
-        let Some(more) = &query.more else {
-            return Ok(());
-        };
+        let plain = More::default();
+        let more = query.more.as_deref().unwrap_or(&plain);
         for (at, (_, name)) in query.tables().enumerate() {
             if query.tables().skip(at + 1).any(|(_, other)| other == name) {
                 return Err(self.unsupported(

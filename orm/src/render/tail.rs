@@ -8,16 +8,26 @@ use crate::value::Value;
 use crate::writer::Writer;
 
 impl Writer {
-    /// ORDER BY, with NULL as the smallest of all; `optional` are the tables that may be missing in a row.
-    pub(super) fn order(&mut self, order: Vec<Sort>, optional: &[&'static str]) -> Result<()> {
+    /// ORDER BY, with NULL as the smallest of all; `at` are the positions by which some are named, `optional` the tables
+    /// that may be missing in a row.
+    pub(super) fn order(
+        &mut self,
+        order: Vec<Sort>,
+        at: &[Option<u32>],
+        optional: &[&'static str],
+    ) -> Result<()> {
         if order.is_empty() {
             return Ok(());
         }
         self.push(" ORDER BY ");
-        self.list(order, ", ", |this, sort| {
+        let at = at.iter().copied().chain(std::iter::repeat(None));
+        self.list(order.into_iter().zip(at), ", ", |this, (sort, at)| {
             this.check_ordered(sort.term.def())?;
             let may_be_null = sort.term.may_be_null(optional);
-            this.term(sort.term)?;
+            match at {
+                Some(position) => this.number(position),
+                None => this.term(sort.term)?,
+            }
             this.push(match (sort.descending, this.dialect(), may_be_null) {
                 // Elsewhere NULL is the smallest of all; make it so here.
                 (false, Dialect::Postgres, true) => " ASC NULLS FIRST",

@@ -104,7 +104,9 @@ impl<S, T> Select<S, T> {
 
     /// One row for all that have the same value in this column or expression, beside those given before.
     ///
-    /// What is read is then what is grouped by, columns of a model whose key is, and aggregates:
+    /// What is read is then what is grouped by, columns of a model whose key is, and aggregates; all else is
+    /// [`Error::Unsupported`](crate::Error::Unsupported). Groups are sorted by the same. Only an expression with a value
+    /// in it, as `user::city.coalesce("-")`, must be read to be sorted by.
     ///
     /// ```
     /// # use packetboat_orm::{Executor, Model, ModelExt, Result, count};
@@ -126,7 +128,11 @@ impl<S, T> Select<S, T> {
         self
     }
 
-    /// Keeps the groups for which the condition holds, beside the conditions given before. Aggregates may stand in it.
+    /// Keeps the groups for which the condition holds, beside the conditions given before.
+    ///
+    /// Aggregates may stand in it, columns that are grouped by, and columns that are read of a model whose key is. All
+    /// else is [`Error::Unsupported`](crate::Error::Unsupported): what holds for single rows goes into
+    /// [`filter`](Self::filter). Raw SQL is not looked at.
     pub fn having<I>(mut self, condition: impl IntoFilter<Grouped<S>, I>) -> Self {
         let node = condition.into_filter().node;
         let more = self.query.more();

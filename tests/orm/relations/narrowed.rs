@@ -1,6 +1,6 @@
 //! Filters, orders and limits of a relation, tables between, and the query for one row.
 
-use packetboat_orm::{Counted, ModelExt, assert_queries};
+use packetboat_orm::{Counted, Error, ModelExt, assert_queries, count};
 
 use crate::bed::Bed;
 use crate::relations::{
@@ -151,6 +151,17 @@ async fn a_limit_holds_for_each_row(bed: impl Bed) {
     assert!(none.iter().all(Vec::is_empty));
 }
 
+async fn an_aggregate_is_no_order_of_a_relation(bed: impl Bed) {
+    let World { painters, .. } = world(bed.db()).await;
+    let counted = || painter::paintings.order_by(count().desc());
+    let all = counted().load(&painters, bed.db()).await;
+    assert!(matches!(all, Err(Error::Unsupported { .. })), "{all:?}");
+    let first = counted().limit(2).load(&painters, bed.db()).await;
+    assert!(matches!(first, Err(Error::Unsupported { .. })), "{first:?}");
+    let of = counted().of(&painters[0]).all(bed.db()).await;
+    assert!(matches!(of, Err(Error::Unsupported { .. })), "{of:?}");
+}
+
 async fn the_rows_related_to_one_are_a_query(bed: impl Bed) {
     let World {
         painters,
@@ -197,5 +208,6 @@ crate::on_every_database! {
     a_relation_is_filtered_and_sorted,
     many_belong_to_many_through_a_table,
     a_limit_holds_for_each_row,
+    an_aggregate_is_no_order_of_a_relation,
     the_rows_related_to_one_are_a_query,
 }
