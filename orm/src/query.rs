@@ -33,6 +33,8 @@ pub(crate) struct More {
     pub(crate) lock: Option<Lock>,
     /// Whether the condition reads tables of a query around this one.
     pub(crate) is_correlated: bool,
+    /// Whether the rows are sorted by their key where no order is given.
+    pub(crate) by_key: bool,
 }
 
 /// A table beside the first, and which rows of it.
@@ -185,6 +187,16 @@ impl Query {
             self.narrow(is_there);
         }
         false
+    }
+
+    /// Sorts by the first table's key where that was asked for and no order is given.
+    pub(crate) fn sort_by_key(&mut self) {
+        let by_key = self.more.as_ref().is_some_and(|more| more.by_key);
+        if by_key && self.order.is_empty() && !self.is_of_groups() {
+            let alias = self.alias;
+            let key = self.table.key_columns();
+            self.order = key.map(|def| Sort::ascending(def, alias)).collect();
+        }
     }
 
     /// Whether a row of it may stand for several of its tables.

@@ -91,6 +91,8 @@ impl<M: Model, C: Model, K: Kind> Relation<M, C, K> {
 
     /// The related rows of one row, as a query: `user::posts.of(&ann).count(&db)`.
     ///
+    /// A limit of the relation is one of the query, in the order that the query has in the end.
+    ///
     /// ```
     /// # use packetboat_orm::{Executor, Model, ModelExt, Result};
     /// # #[derive(Model)] #[model(has_many(posts: Post))] struct User { id: i64, name: String }
@@ -110,7 +112,10 @@ impl<M: Model, C: Model, K: Kind> Relation<M, C, K> {
             Keys::Values(key)
         };
         query.narrow(Node::OneOf(OneOf::new(self.ends.other(C::TABLE), keys)));
-        query.limit = self.top;
+        if self.top.is_some() {
+            query.limit = self.top;
+            query.more().by_key = true;
+        }
         Select::from_query(query)
     }
 }

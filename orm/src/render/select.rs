@@ -116,6 +116,7 @@ impl Query {
         self.order = Vec::new();
         if let Some(more) = &mut self.more {
             more.lock = None;
+            more.by_key = false;
         }
     }
 }
@@ -153,6 +154,7 @@ impl Writer {
     }
 
     fn query(&mut self, mut query: Query, list: List) -> Result<()> {
+        query.sort_by_key();
         self.check(&query)?;
         let (name, optional) = (query.name(), query.optional());
         let items = query.items().into_owned();

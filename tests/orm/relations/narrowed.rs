@@ -1,6 +1,7 @@
 //! Filters, orders and limits of a relation, tables between, and the query for one row.
 
 use packetboat_orm::{Counted, Error, ModelExt, assert_queries, count};
+use uuid::Uuid;
 
 use crate::bed::Bed;
 use crate::relations::{
@@ -204,10 +205,39 @@ async fn the_rows_related_to_one_are_a_query(bed: impl Bed) {
     assert_eq!(updated, 2);
 }
 
+async fn a_limit_takes_the_first_of_one_row_by_their_key(bed: impl Bed) {
+    let World {
+        painters,
+        paintings,
+        ..
+    } = tagged(bed.db()).await;
+    // The last one written has the least key.
+    let mut least = Painting {
+        id: Uuid::from_u128(1),
+        title: "lacemaker".to_owned(),
+        ..paintings[0].clone()
+    };
+    least.insert(bed.db()).await.expect("a painting");
+    let first = || painter::paintings.limit(1).of(&painters[1]);
+    let by_key = first().all(bed.db()).await.expect("the first");
+    assert_eq!(titles(&by_key), ["lacemaker"]);
+    let loaded = painter::paintings.limit(1);
+    let loaded = loaded.load(&painters, bed.db()).await.expect("the first");
+    assert_eq!(titles(&loaded[1]), ["lacemaker"]);
+    // An order given later is the query's.
+    let latest = first().order_by(painting::year.desc());
+    assert_eq!(
+        titles(&latest.all(bed.db()).await.expect("the latest")),
+        ["pearl"]
+    );
+    assert_eq!(first().count(bed.db()).await.expect("a count"), 1);
+}
+
 crate::on_every_database! {
     a_relation_is_filtered_and_sorted,
     many_belong_to_many_through_a_table,
     a_limit_holds_for_each_row,
     an_aggregate_is_no_order_of_a_relation,
     the_rows_related_to_one_are_a_query,
+    a_limit_takes_the_first_of_one_row_by_their_key,
 }
