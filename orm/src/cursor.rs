@@ -78,11 +78,36 @@ impl Form {
 pub(crate) enum Direction {
     After,
     Before,
+    /// After it, and the row of the cursor itself.
+    From,
+    /// Before it, and the row of the cursor itself.
+    UpTo,
+}
+
+impl Direction {
+    const ALL: [Self; 4] = [Self::After, Self::Before, Self::From, Self::UpTo];
+
+    pub(crate) const fn is_backward(self) -> bool {
+        matches!(self, Self::Before | Self::UpTo)
+    }
+
+    pub(crate) const fn is_inclusive(self) -> bool {
+        matches!(self, Self::From | Self::UpTo)
+    }
+
+    /// The way back to where a page of no rows was asked for.
+    pub(crate) const fn back(self) -> Self {
+        if self.is_backward() {
+            Self::From
+        } else {
+            Self::UpTo
+        }
+    }
 }
 
 /// The text of a place. `shape` is the sum of the order that it belongs to.
 pub(crate) fn encode(direction: Direction, values: &[Value], shape: u64) -> String {
-    let mut out = vec![u8::from(direction == Direction::Before)];
+    let mut out = vec![direction as u8];
     for value in values {
         put(value, &mut out);
     }
@@ -98,11 +123,8 @@ pub(crate) fn decode(text: &str, forms: &[Form], shape: u64) -> Option<(Directio
     if fnv(shape, body) != u64::from_le_bytes(*sum) {
         return None;
     }
-    let (direction, mut rest) = match body.split_first()? {
-        (0, rest) => (Direction::After, rest),
-        (1, rest) => (Direction::Before, rest),
-        _ => return None,
-    };
+    let (direction, mut rest) = body.split_first()?;
+    let direction = *Direction::ALL.get(usize::from(*direction))?;
     let mut values = Vec::with_capacity(forms.len());
     for form in forms {
         values.push(take(*form, &mut rest)?);
@@ -234,7 +256,7 @@ mod tests {
     #[test]
     fn a_place_comes_back() {
         let (forms, values) = values();
-        for direction in [Direction::After, Direction::Before] {
+        for direction in Direction::ALL {
             let text = encode(direction, &values, 7);
             let (way, back) = decode(&text, &forms, 7).expect("our own cursor");
             assert_eq!(way, direction);

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 use rust_decimal::Decimal;
 
+use crate::dialect::Dialect;
 use crate::error::{Error, Result, Unfit};
 use crate::table::ColumnDef;
+use crate::value::Value;
 
 /// The error for a value that its column cannot hold.
 pub(crate) fn encode(column: &ColumnDef, reason: Unfit) -> Error {
@@ -56,6 +58,25 @@ pub(crate) fn text_size(column: &ColumnDef, value: &str) -> Result<()> {
 pub(crate) fn bytes_size(column: &ColumnDef, value: &[u8]) -> Result<()> {
     match column.size() {
         Some(max) if value.len() > max as usize => Err(encode(column, Unfit::TooLong { max })),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the database can store the value in the column, as far as a sort value of another database may not be.
+pub(crate) fn check(column: &ColumnDef, value: &Value, dialect: Dialect) -> Result<()> {
+    match value {
+        Value::Bytes(value) => bytes_size(column, value),
+        Value::Date(value) => date(column, *value).map(drop),
+        Value::DateTime(value) => datetime(column, *value).map(drop),
+        Value::Decimal(value) => match column.scale() {
+            Some(scale) => scaled(column, *value, scale).map(drop),
+            None => Ok(()),
+        },
+        Value::NaiveDateTime(value) => naive_datetime(column, *value).map(drop),
+        Value::Text(value) if dialect == Dialect::Postgres && value.contains('\0') => {
+            Err(encode(column, Unfit::Nul))
+        }
+        Value::Text(value) => text_size(column, value),
         _ => Ok(()),
     }
 }

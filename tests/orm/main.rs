@@ -41,6 +41,7 @@ mod restart;
 mod retry;
 mod roles;
 mod router;
+mod row_locks;
 mod schema;
 mod scope;
 mod stack;

@@ -1,8 +1,6 @@
-//! Pages by cursor and with the total; rows that are locked while they are read.
+//! Pages by cursor and with the total.
 
-use std::time::Duration;
-
-use packetboat_orm::{Dialect, Error, Executor, Finish, ModelExt, Page, Select, count};
+use packetboat_orm::{Dialect, Error, Executor, ModelExt, Page, Select, count};
 
 use crate::bed::Bed;
 use crate::shop::{Maker, Toy, fill, maker, new_toy, tables, toy};
@@ -201,6 +199,84 @@ async fn a_page_holds_while_rows_come_and_go(bed: impl Bed) {
     assert_eq!(back.previous, None);
 }
 
+async fn a_page_whose_rows_are_gone_leads_back(bed: impl Bed) {
+    let db = bed.db();
+    let toys = many(db).await;
+    let ids: Vec<i64> = toys.iter().map(|toy| toy.id).collect();
+    for descending in [false, true] {
+        let by_weight = || {
+            let order = [toy::weight.asc(), toy::weight.desc()];
+            Toy::select().order_by(order[usize::from(descending)].clone())
+        };
+        let all = by_weight().order_by(toy::id.asc());
+        let all = all.columns(toy::id).all(db).await.expect("all rows");
+        for at in [3, 12, 22] {
+            let page = by_weight().columns(toy::id);
+            let page = page.page(at, None, db).await.expect("a page");
+            // As if all behind it were gone: nothing is behind the last of the rows that are left.
+            let left = || by_weight().filter(toy::id.is_in(all[..at as usize].to_vec()));
+            let end = left()
+                .columns(toy::id)
+                .page(5, page.next.as_deref(), db)
+                .await;
+            let end = end.expect("a page of nothing");
+            assert_eq!((end.rows.len(), end.next), (0, None));
+            let back = left().columns(toy::id).page(2, end.previous.as_deref(), db);
+            let back = back.await.expect("a page back");
+            assert_eq!(back.rows, all[at as usize - 2..at as usize]);
+            // And as if all before it were gone.
+            let right = || by_weight().filter(toy::id.is_in(all[at as usize..].to_vec()));
+            let next = by_weight().page(5, page.next.as_deref(), db).await;
+            let previous = next.expect("a page").previous;
+            let begin = right()
+                .columns(toy::id)
+                .page(5, previous.as_deref(), db)
+                .await;
+            let begin = begin.expect("a page of nothing");
+            assert_eq!((begin.rows.len(), begin.previous), (0, None));
+            let on = right().columns(toy::id).page(5, begin.next.as_deref(), db);
+            let on = on.await.expect("a page on").rows;
+            assert_eq!(
+                on,
+                all[at as usize..]
+                    .iter()
+                    .copied()
+                    .take(5)
+                    .collect::<Vec<_>>()
+            );
+        }
+    }
+    // Nothing was ever there: the first page is the last.
+    let none = Toy::select().filter(!toy::id.is_in(ids));
+    let none = none.page(5, None, db).await.expect("a page");
+    assert_eq!((none.rows.len(), none.next, none.previous), (0, None, None));
+}
+
+async fn a_cursor_of_what_is_never_stored_is_refused(bed: impl Bed) {
+    let db = bed.db();
+    many(db).await;
+    // The sum over a cursor has no key, so anybody can make one: here it is another database that does.
+    let other = crate::bed::Sqlite::make().await.expect("a database");
+    let mut toys = many(other.db()).await;
+    toys[0].title = "a\0b".to_owned();
+    toys[0].update(other.db()).await.expect("an update");
+    let by_title = || Toy::select().order_by(toy::title.asc());
+    let of_nul = by_title().page(1, None, other.db()).await;
+    let cursor = of_nul.expect("a page").next.expect("a cursor");
+    let page = by_title().page(5, Some(&cursor), db).await;
+    match db.dialect() {
+        Dialect::Postgres => assert!(
+            matches!(page, Err(Error::InvalidCursor { table: "toy" })),
+            "{page:?}"
+        ),
+        _ => assert_eq!(page.expect("a page").rows.len(), 5),
+    }
+    // What the query itself says is the query's fault.
+    let ours = by_title().filter(toy::title.ne("\0"));
+    let ours = ours.page(5, Some(&cursor), other.db()).await;
+    assert_eq!(ours.expect("a page").rows.len(), 5);
+}
+
 async fn other_cursors_are_refused(bed: impl Bed) {
     let db = bed.db();
     many(db).await;
@@ -265,118 +341,12 @@ async fn a_numbered_page_knows_the_total(bed: impl Bed) {
     assert_eq!(kinds.expect("groups").1, 4);
 }
 
-async fn locked_rows_are_skipped_or_refused(bed: impl Bed) {
-    let mut db = bed.db();
-    let (_, toys) = fill(db).await;
-    let first = || {
-        Toy::select()
-            .order_by(toy::id.asc())
-            .limit(1)
-            .columns(toy::id)
-    };
-    if db.dialect() == Dialect::Sqlite {
-        for locked in [
-            first().for_update(),
-            first().for_update_nowait(),
-            first().for_update_skip_locked(),
-        ] {
-            assert!(matches!(
-                locked.all(db).await,
-                Err(Error::Unsupported {
-                    dialect: Dialect::Sqlite,
-                    ..
-                })
-            ));
-        }
-        return;
-    }
-    let mut holder = db.enter().await.expect("a transaction");
-    assert_eq!(
-        first()
-            .for_update()
-            .one(&mut holder)
-            .await
-            .expect("a locked row"),
-        toys[0].id
-    );
-    let mut other = db.enter().await.expect("a transaction");
-    let all = Toy::select()
-        .order_by(toy::id.asc())
-        .columns(toy::id)
-        .for_update_skip_locked();
-    // MariaDB locks what it looks at: here the rows, all of them, in the order of the key.
-    assert_eq!(
-        all.all(&mut other).await.expect("the others"),
-        [toys[1].id, toys[2].id]
-    );
-    other.rollback().await.expect("a rollback");
-    let mut other = db.enter().await.expect("a transaction");
-    let refused = first().for_update_nowait().one(&mut other).await;
-    assert!(matches!(refused, Err(Error::Busy { .. })), "{refused:?}");
-    other.rollback().await.expect("a rollback");
-    // A plain one waits until the first is through.
-    let waiting = tokio::spawn({
-        let bed = bed.clone();
-        async move {
-            let mut db = bed.db();
-            let mut tx = db.enter().await.expect("a transaction");
-            let toy = Toy::select()
-                .order_by(toy::id.asc())
-                .for_update()
-                .optional(&mut tx)
-                .await;
-            tx.commit().await.expect("a commit");
-            toy.expect("a row").expect("a toy").title
-        }
-    });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let set = Toy::select()
-        .filter(toy::id.eq(toys[0].id))
-        .update([toy::title.set("go")], &mut holder);
-    set.await.expect("an update");
-    holder.commit().await.expect("a commit");
-    assert_eq!(waiting.await.expect("a task"), "go");
-}
-
-async fn joined_rows_are_locked(bed: impl Bed) {
-    let mut db = bed.db();
-    fill(db).await;
-    if db.dialect() == Dialect::Sqlite {
-        return;
-    }
-    let mut tx = db.enter().await.expect("a transaction");
-    let rows = Maker::select()
-        .left_join(Toy::on(toy::maker.eq(maker::id)))
-        .for_update()
-        .all(&mut tx)
-        .await
-        .expect("rows of a left join");
-    assert_eq!(rows.len(), 4);
-    let inner = Maker::select()
-        .join(Toy::on(toy::maker.eq(maker::id)))
-        .for_update()
-        .all(&mut tx)
-        .await;
-    assert_eq!(inner.expect("rows of a join").len(), 3);
-    let groups = Toy::select()
-        .group_by(toy::kind)
-        .columns(toy::kind)
-        .for_update()
-        .all(&mut tx)
-        .await;
-    assert!(
-        matches!(groups, Err(Error::Unsupported { .. })),
-        "{groups:?}"
-    );
-    tx.rollback().await.expect("a rollback");
-}
-
 crate::on_every_database![
     cursors_lead_to_every_row_and_back,
     pages_of_joins_and_groups,
     a_page_holds_while_rows_come_and_go,
+    a_page_whose_rows_are_gone_leads_back,
+    a_cursor_of_what_is_never_stored_is_refused,
     other_cursors_are_refused,
     a_numbered_page_knows_the_total,
-    locked_rows_are_skipped_or_refused,
-    joined_rows_are_locked,
 ];

@@ -7,6 +7,7 @@ mod nested;
 mod page;
 mod project;
 mod run;
+mod seek;
 
 pub use self::columns::{Columns, Sure, Unsure};
 pub use self::join::On;

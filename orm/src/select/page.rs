@@ -10,11 +10,11 @@ use crate::cursor::{self, Direction, Form};
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::executor::{Collect, Executor};
-use crate::expr::{Comparison, Node, Place, Term};
 use crate::named::{Gather, Named, names};
-use crate::query::{Item, Query, Sort};
-use crate::select::{Select, run};
+use crate::query::{Item, Query};
+use crate::select::{Select, run, seek};
 use crate::table::ColumnDef;
+use crate::unfit;
 use crate::value::Value;
 
 /// Some rows of a query, and where those before and after them are found.
@@ -33,8 +33,12 @@ impl<S: Whole, T: Decode> Select<S, T> {
     /// A page of at most `size` rows: the first without a cursor, else the one that the cursor of another page leads to.
     ///
     /// Rows are found by the values that they are sorted by, not counted: no row comes twice or is left out because
-    /// others came or went meanwhile, and a page far behind costs no more than the first. Rows that are alike in the
-    /// query's order are told apart by their keys.
+    /// others came or went meanwhile. Rows that are alike in the query's order are told apart by their keys. A page
+    /// whose rows are all gone is empty, and has the cursor that leads back.
+    ///
+    /// With an index on what is sorted by, and then the key, a page far behind costs no more than the first; without
+    /// one, the database sorts all rows for each page. PostgreSQL has NULL as the greatest in an index, and the crate
+    /// as the smallest everywhere: there the index of a column that may be NULL must say so, `(age NULLS FIRST, id)`.
     ///
     /// A cursor is a text for URLs and forms. It holds the sort values of a row, to be read by whoever has it; it gives
     /// no access to anything, since the query's own conditions hold as ever.
@@ -49,8 +53,9 @@ impl<S: Whole, T: Decode> Select<S, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCursor`] for a text that is no cursor of this query's order. [`Error::Unsupported`] with `limit`,
-    /// `offset` or `distinct`, and where the query sorts by JSON.
+    /// [`Error::InvalidCursor`] for a text that is no cursor of this query's order, or that holds what the database
+    /// cannot store. [`Error::Unsupported`] with `limit`, `offset` or `distinct`, and where the query sorts by JSON.
+    /// Else as [`all`](Self::all).
     #[track_caller]
     pub fn page<E: Executor>(
         self,
@@ -108,7 +113,8 @@ type Mark = (Form, &'static ColumnDef);
 struct Plan {
     marks: Vec<Mark>,
     shape: u64,
-    came: Option<Direction>,
+    /// The cursor that the page was asked for with.
+    came: Option<(Direction, Vec<Value>)>,
 }
 
 impl Plan {
@@ -121,7 +127,7 @@ impl Plan {
                 what: "a page of a query with limit, offset or distinct",
             });
         }
-        break_ties(query);
+        seek::break_ties(query);
         let forms = query.order.iter().map(|sort| Form::of(&sort.term));
         let forms = forms
             .collect::<Option<Vec<_>>>()
@@ -129,26 +135,30 @@ impl Plan {
                 dialect,
                 what: "a page of a query that sorts by JSON",
             })?;
-        let shape = shape(query);
+        let shape = seek::shape(query);
+        let defs: Vec<_> = query.order.iter().map(|sort| sort.term.def()).collect();
         let table = query.table.name();
         let mut came = None;
         if let Some(text) = text {
-            let (direction, values) =
-                cursor::decode(text, &forms, shape).ok_or(Error::InvalidCursor { table })?;
-            came = Some(direction);
-            if direction == Direction::Before {
+            let (direction, values) = cursor::decode(text, &forms, shape)
+                .filter(|(_, values)| {
+                    let mut of = values.iter().zip(&defs);
+                    of.all(|(value, def)| unfit::check(def, value, dialect).is_ok())
+                })
+                .ok_or(Error::InvalidCursor { table })?;
+            if direction.is_backward() {
                 for sort in &mut query.order {
                     sort.descending = !sort.descending;
                 }
             }
-            narrow(query, values);
+            seek::narrow(query, values.clone(), direction.is_inclusive());
+            came = Some((direction, values));
         }
         let mut items = query.items().into_owned();
         items.extend(query.order.iter().map(|sort| Item::Term(sort.term.clone())));
         query.more().columns = Some(items);
         // One more tells whether there is another page.
         query.limit = Some(u64::from(size) + 1);
-        let defs = query.order.iter().map(|sort| sort.term.def());
         Ok(Self {
             marks: forms.into_iter().zip(defs).collect(),
             shape,
@@ -156,7 +166,7 @@ impl Plan {
         })
     }
 
-    fn page<T>(&self, turned: Turned<T>) -> Page<T> {
+    fn page<T>(self, turned: Turned<T>) -> Page<T> {
         let Turned {
             mut rows,
             mut first,
@@ -164,118 +174,38 @@ impl Plan {
             is_cut,
             ..
         } = turned;
-        if self.came == Some(Direction::Before) {
+        let encode = |direction, values: Option<Vec<Value>>| {
+            values.map(|values| cursor::encode(direction, &values, self.shape))
+        };
+        let is_backward = (self.came.as_ref()).is_some_and(|(way, _)| way.is_backward());
+        if is_backward {
             rows.reverse();
             std::mem::swap(&mut first, &mut last);
         }
         let (has_previous, has_next) = match self.came {
             None => (false, is_cut),
-            Some(Direction::After) => (true, is_cut),
-            Some(Direction::Before) => (is_cut, true),
-        };
-        let encode = |direction, values: Option<Vec<Value>>| {
-            values.map(|values| cursor::encode(direction, &values, self.shape))
+            // The rows of the page are gone, and none behind them is left: back to the row that the cursor is of.
+            Some((way, values)) if rows.is_empty() => {
+                let back = encode(way.back(), Some(values));
+                let (next, previous) = if is_backward {
+                    (back, None)
+                } else {
+                    (None, back)
+                };
+                return Page {
+                    rows,
+                    next,
+                    previous,
+                };
+            }
+            Some(_) if is_backward => (is_cut, true),
+            Some(_) => (true, is_cut),
         };
         Page {
             rows,
             next: encode(Direction::After, last.filter(|_| has_next)),
             previous: encode(Direction::Before, first.filter(|_| has_previous)),
         }
-    }
-}
-
-/// Sorts by what tells any two rows apart, after all else.
-fn break_ties(query: &mut Query) {
-    let group = query.more.as_ref().map_or(&[][..], |more| &more.group);
-    let keys: Vec<Term> = if group.is_empty() {
-        let mut keys = Vec::new();
-        for (table, alias) in query.tables() {
-            let key = table
-                .key_columns()
-                .map(|def| Term::Column(Place { def, alias }));
-            keys.extend(key);
-        }
-        keys
-    } else {
-        group.to_vec()
-    };
-    let is_one_row = query.is_one_row();
-    for term in keys {
-        if !is_one_row && !query.order.iter().any(|sort| sort.term.is_same(&term)) {
-            query.order.push(Sort {
-                term,
-                descending: false,
-            });
-        }
-    }
-}
-
-/// The sum of a query's order, by which a cursor of another is known.
-fn shape(query: &Query) -> u64 {
-    let mut sum = cursor::fnv(cursor::SEED, query.table.name().as_bytes());
-    for sort in &query.order {
-        sum = cursor::fnv(sum, &[u8::from(sort.descending)]);
-        sort.term
-            .describe(&mut |part| sum = cursor::fnv(sum, part.as_bytes()));
-    }
-    sum
-}
-
-/// Keeps the rows behind a place in the order.
-fn narrow(query: &mut Query, values: Vec<Value>) {
-    let is_aggregate = query.order.iter().any(|sort| sort.term.is_aggregate());
-    let optional = query.optional();
-    // From the last term to the first: behind in this one, or the same in it and behind in the rest.
-    let mut rest: Option<Node> = None;
-    for (sort, value) in query.order.iter().zip(values).rev() {
-        let term = sort.term.clone();
-        let may_be_null = term.may_be_null(&optional);
-        rest = Some(behind(&term, &value, sort.descending, may_be_null, rest));
-    }
-    let Some(behind) = rest else { return };
-    if is_aggregate {
-        let more = query.more();
-        more.having = Node::join(more.having.take(), Some(behind));
-    } else {
-        query.narrow(behind);
-    }
-}
-
-/// That a term is behind a value, or the same and the rest holds. NULL is the smallest.
-fn behind(
-    term: &Term,
-    value: &Value,
-    descending: bool,
-    may_be_null: bool,
-    rest: Option<Node>,
-) -> Node {
-    let is_null = Node::Null(term.clone());
-    let nothing = || Node::Any(Vec::new());
-    if value.is_null() {
-        return match (descending, rest) {
-            (false, None) => is_null.not(),
-            (false, Some(rest)) => is_null.clone().not().or(is_null.and(rest)),
-            (true, None) => nothing(),
-            (true, Some(rest)) => is_null.and(rest),
-        };
-    }
-    let (strictly, at_least) = if descending {
-        (Comparison::Lt, Comparison::Le)
-    } else {
-        (Comparison::Gt, Comparison::Ge)
-    };
-    let def = term.def();
-    let compare =
-        |comparison| Node::Compare(term.clone(), comparison, Term::Value(value.clone(), def));
-    let found = match rest {
-        None => compare(strictly),
-        // In this form, and not as `a > ? OR (a = ? AND ..)`, an index gives the first row at once.
-        Some(rest) => compare(at_least).and(compare(strictly).or(rest)),
-    };
-    if descending && may_be_null {
-        found.or(is_null)
-    } else {
-        found
     }
 }
 
