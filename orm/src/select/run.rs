@@ -28,7 +28,14 @@ impl<S: Whole, T: Decode> Select<S, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`] when a column does not fit its field, and whatever the database refuses.
+    /// - [`Error::Decode`] when a column does not fit its field;
+    /// - [`Error::Encode`] when a value of a condition is one that the database cannot hold;
+    /// - [`Error::NoTenant`] when a table has a tenant column, and the executor says no tenant;
+    /// - [`Error::RawInTenant`] when it says one, and a piece of raw SQL does not say that it needs none;
+    /// - [`Error::Unsupported`] for what not every database can do, or does differently: a column of any row of a group
+    ///   ([`group_by`](Self::group_by)), distinct rows sorted by what is not read, decimals of different scales
+    ///   compared on SQLite, locks on SQLite, one table twice under one name, more values than a statement binds;
+    /// - and whatever the database refuses.
     #[track_caller]
     pub fn all<E: Executor>(self, mut db: E) -> impl Future<Output = Result<Vec<T>>> + Send {
         let (query, at) = (self.query, Location::caller());
@@ -39,7 +46,7 @@ impl<S: Whole, T: Decode> Select<S, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] when there is none.
+    /// [`Error::NotFound`] when there is none; else as [`all`](Self::all).
     #[track_caller]
     pub fn one<E: Executor>(self, db: E) -> impl Future<Output = Result<T>> + Send {
         let table = self.query.table.name();
@@ -102,6 +109,10 @@ impl<S: Whole, T: Decode> Select<S, T> {
     /// The rows one by one, in bounded memory: the database waits while nobody takes any.
     ///
     /// The stream holds the executor until it is dropped. See [`Rows`].
+    ///
+    /// # Errors
+    ///
+    /// Its items are, as those of [`all`](Self::all); it ends with the first.
     #[track_caller]
     pub fn stream<'e, E: Executor + 'e>(self, mut db: E) -> Rows<'e, T> {
         let (query, at) = (self.query, Location::caller());
