@@ -400,7 +400,7 @@ async fn play(statements: usize, db: &mut impl Executor) {
     }
     // That it was no idle talk.
     assert!(
-        gave * 5 > statements,
+        gave * 10 > statements,
         "{gave} of {statements} gave something"
     );
     assert!(refused > 0, "none was refused");
