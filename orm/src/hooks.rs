@@ -51,8 +51,8 @@ use crate::model::Model;
 /// ```
 ///
 /// Hooks, statement and whatever the hooks write are one transaction, and a savepoint where one is open: an error of
-/// any of them undoes all. What the write filled into the struct (key, version, times) is then taken out again; what
-/// `before_save` did to it stays.
+/// any of them undoes all. What the write filled into the struct (key, version, times, what the database fills) is then
+/// taken out again; what `before_save` did to it stays. A delete that finds no row undoes what `before_delete` wrote.
 ///
 /// `insert`, `insert_all`, `save`, `update`, `upsert` and [`Tracked::update`](crate::Tracked::update) run the hooks of
 /// a save; `delete` and `purge` run that of a delete. What a filter finds, and is updated or deleted there, is never
@@ -90,7 +90,7 @@ pub trait Hooks: Model {
         ready(Ok(()))
     }
 
-    /// Before a row is deleted, in the same transaction.
+    /// Before a row is deleted, in the same transaction. Where there turns out to be no such row, all of it is undone.
     ///
     /// # Errors
     ///

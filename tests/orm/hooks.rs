@@ -1,5 +1,6 @@
 //! Hooks: which writes run which, in which transaction, and what an error of one undoes.
 
+use chrono::{DateTime, Utc};
 use packetboat_orm::{Error, Executor, Hooks, Model, ModelExt, Result, transaction};
 
 use crate::bed::Bed;
@@ -186,6 +187,60 @@ async fn an_error_of_any_of_them_undoes_all(bed: impl Bed) {
     ann.update(db).await.expect("its version is still good");
 }
 
+/// What is taken back once, when it is deleted.
+#[derive(Clone, Debug, PartialEq, Model)]
+#[model(hooks)]
+struct Ticket {
+    id: i64,
+    seat: i64,
+}
+
+impl Hooks for Ticket {
+    async fn before_delete(&mut self, tx: &mut impl Executor) -> Result<()> {
+        log(format!("refund {}", self.seat), tx).await
+    }
+}
+
+/// The same, whose row stays.
+#[derive(Clone, Debug, PartialEq, Model)]
+#[model(hooks)]
+struct Order {
+    id: i64,
+    #[model(deleted)]
+    deleted: Option<DateTime<Utc>>,
+}
+
+impl Hooks for Order {
+    async fn before_delete(&mut self, tx: &mut impl Executor) -> Result<()> {
+        log("refund".to_owned(), tx).await
+    }
+}
+
+async fn a_delete_that_finds_nothing_undoes_what_its_hook_did(bed: impl Bed) {
+    let db = bed.db();
+    Entry::create_table(db).await.expect("a table");
+    Ticket::create_table(db).await.expect("a table");
+    Order::create_table(db).await.expect("a table");
+    let mut ticket = Ticket { id: 0, seat: 7 };
+    ticket.insert(db).await.expect("an insert");
+    assert!(ticket.delete(db).await.expect("a delete"));
+    assert_eq!(logged(db).await, ["refund 7"]);
+    assert!(!ticket.delete(db).await.expect("nothing to delete"));
+    assert!(!ticket.purge(db).await.expect("nothing to delete"));
+    assert_eq!(logged(db).await, Vec::<String>::new());
+    let mut order = Order {
+        id: 0,
+        deleted: None,
+    };
+    order.insert(db).await.expect("an insert");
+    let mut same = order.clone();
+    assert!(order.delete(db).await.expect("a delete"));
+    assert_eq!(logged(db).await, ["refund"]);
+    assert!(!same.delete(db).await.expect("it is deleted"));
+    assert_eq!(same.deleted, None);
+    assert_eq!(logged(db).await, Vec::<String>::new());
+}
+
 async fn inside_a_transaction_they_are_nested(bed: impl Bed) {
     let db = bed.db();
     tables(db).await;
@@ -228,6 +283,7 @@ async fn they_run_in_a_task(bed: impl Bed) {
 crate::on_every_database![
     every_write_of_a_row_runs_them,
     an_error_of_any_of_them_undoes_all,
+    a_delete_that_finds_nothing_undoes_what_its_hook_did,
     inside_a_transaction_they_are_nested,
     they_run_in_a_task,
 ];

@@ -78,9 +78,10 @@ async fn in_transaction<M: Model>(
 ) -> Result<bool> {
     let mut tx = db.enter().await?;
     let outcome = with_hooks(row, &mut tx, act, at).await;
-    if outcome.is_ok() {
+    if matches!(outcome, Ok(true)) {
         tx.commit().await?;
     } else {
+        // Also after a delete that found no row: what its hook did, it did for nothing.
         // The first error is the one to tell; a rollback that fails closes the connection.
         let _ = tx.rollback().await;
     }
