@@ -317,12 +317,13 @@ struct One {
     asks_for_driver: bool,
 }
 
-/// Whether a row puts the column in this position past the primitives.
-pub(crate) fn asks_for_driver<M: Model>(row: &M, at: usize) -> bool {
+/// Whether a row puts the column in this position past the primitives; `None` where it puts NULL, which does not tell.
+pub(crate) fn asks_for_driver<M: Model>(row: &M, at: usize) -> Option<bool> {
     let mut one = One::default();
     // Without the driver's arguments it may well refuse; that it asked is all that counts.
     let _ = row.put_column(at, &mut one);
-    one.asks_for_driver
+    let is_null = matches!(one.value, Some(Value::Null(_)));
+    (one.asks_for_driver || !is_null).then_some(one.asks_for_driver)
 }
 
 impl One {

@@ -16,6 +16,7 @@ mod shop;
 mod aggregates;
 mod agreement;
 mod assignments;
+mod bulk;
 mod busy;
 mod cancel;
 mod counted;

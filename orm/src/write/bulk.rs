@@ -10,19 +10,14 @@ use crate::error::Result;
 use crate::executor::{Executor, Finish as _};
 use crate::model::{Key as _, Model};
 use crate::statement::{Kind, Statement};
-use crate::table::{SqlType, Table};
+use crate::table::Table;
 use crate::tenant::TenantId;
-use crate::value::{Value, asks_for_driver};
+use crate::value::Value;
 use crate::write::bind::{Part, ReturnedKey, Rows, counted_key};
+use crate::write::chunks::{ROWS_PER_STATEMENT, chunks, goes_by_column, is_counted, is_many};
 use crate::write::one::{self, At, is_plain};
 use crate::write::stamps::{self, Stamps};
 use crate::writer::placeholder;
-
-/// Rows of one multi-row INSERT. Beyond this, a statement gets no faster, and its text only longer.
-const ROWS_PER_STATEMENT: usize = 500;
-
-/// Rows of one INSERT that takes them as arrays. Its text is always the same; this bounds what is sent at once.
-const ROWS_PER_ARRAY: usize = 10_000;
 
 /// Up to so many rows, an application inserts the same number again and again, so that its statement is kept.
 const ROWS_THAT_COME_AGAIN: usize = 100;
@@ -117,64 +112,6 @@ async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Resu
         filled.into_rows(&mut rows[chunk])?;
     }
     Ok(())
-}
-
-/// Whether the rows go to PostgreSQL as arrays, one for each column: in one statement whose text is always the same.
-///
-/// Not where a field goes past the primitives, to the driver's own arguments, which are values one by one.
-fn goes_by_column<M: Model>(rows: &[M], dialect: Dialect) -> bool {
-    dialect == Dialect::Postgres
-        && rows.first().is_some_and(|row| {
-            let positions = 0..M::TABLE.columns().len();
-            !positions.into_iter().any(|at| asks_for_driver(row, at))
-        })
-}
-
-/// Cuts the rows into statements: each with the keys given, or each with keys to be chosen.
-fn chunks<M: Model>(rows: &[M], dialect: Dialect, by_column: bool) -> Vec<Range<usize>> {
-    let columns = M::TABLE.columns().len();
-    let most = if by_column {
-        ROWS_PER_ARRAY
-    } else {
-        ROWS_PER_STATEMENT
-            .min(dialect.max_params() / columns)
-            .max(1)
-    };
-    let mut chunks = Vec::with_capacity(rows.len() / most + 1);
-    let mut start = 0;
-    for run in rows.chunk_by(|a, b| a.is_new() == b.is_new()) {
-        let end = start + run.len();
-        let most = if is_many(M::TABLE, run[0].is_new()) {
-            most
-        } else {
-            1
-        };
-        while start < end {
-            let next = end.min(start + most);
-            chunks.push(start..next);
-            start = next;
-        }
-    }
-    chunks
-}
-
-/// Whether one statement can take more than one row.
-fn is_many(table: &'static Table, unset: bool) -> bool {
-    // What comes back comes in any order, and is matched with the rows by a key that is counted.
-    if (unset || table.reads_back()) && !is_counted(table) {
-        return false;
-    }
-    // SQL has no multi-row form of an INSERT that names no column.
-    !(unset && table.inserted().is_empty())
-}
-
-/// Whether the key is an integer.
-fn is_counted(table: &'static Table) -> bool {
-    let mut key = table.key_columns();
-    matches!(
-        (key.next().map(|column| column.ty()), key.next()),
-        (Some(SqlType::I16 | SqlType::I32 | SqlType::I64), None)
-    )
 }
 
 async fn insert_chunks<M: Model>(

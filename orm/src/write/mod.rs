@@ -2,7 +2,9 @@
 
 mod bind;
 mod bulk;
+mod chunks;
 mod one;
+mod size;
 mod stamps;
 mod text;
 mod tracked;

@@ -79,9 +79,10 @@ fn refused(column: &ColumnDef, error: BoxDynError) -> Error {
 /// An array of one dimension, as it goes over the wire.
 #[derive(Debug, Default)]
 struct Array {
-    /// Its own type and that of its elements, as the first one has them.
+    /// Its own type and that of its elements, as the first one has them that is not NULL; as NULL has them until then.
     types: Option<(PgTypeInfo, PgTypeInfo)>,
     has_null: bool,
+    has_value: bool,
     count: usize,
     /// The elements, each behind its length; the length of NULL is -1.
     elements: PgArgumentBuffer,
@@ -92,23 +93,36 @@ impl Array {
     where
         T: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType,
     {
-        let of = T::type_info();
-        match &self.types {
-            None => self.types = Some((T::array_type_info(), of)),
-            Some((_, first)) if *first == of => {}
-            Some((_, first)) => return Err(format!("{of} in a column of {first}").into()),
-        }
         let at = self.elements.len();
         self.elements.extend([0; 4]);
         let len = match value.encode(&mut self.elements)? {
-            IsNull::No => i32::try_from(self.elements.len() - at - 4)?,
+            IsNull::No => {
+                self.check_type::<T>()?;
+                i32::try_from(self.elements.len() - at - 4)?
+            }
             IsNull::Yes => {
                 self.has_null = true;
+                self.types
+                    .get_or_insert_with(|| (T::array_type_info(), T::type_info()));
                 -1
             }
         };
         self.elements[at..at + 4].copy_from_slice(&len.to_be_bytes());
         self.count += 1;
+        Ok(())
+    }
+
+    /// Sees to it that all values have one type.
+    fn check_type<T: Type<Postgres> + PgHasArrayType>(&mut self) -> Result<(), BoxDynError> {
+        let of = T::type_info();
+        match &self.types {
+            Some((_, first)) if *first == of => {}
+            Some((_, first)) if self.has_value => {
+                return Err(format!("{of} in a column of {first}").into());
+            }
+            _ => self.types = Some((T::array_type_info(), of)),
+        }
+        self.has_value = true;
         Ok(())
     }
 }
