@@ -234,6 +234,19 @@ pub enum Error {
         /// What was asked for.
         name: String,
     },
+    /// A row was written, and what the database has of it could not be read back: a column that it fills does not fit
+    /// its field, or the connection was lost meanwhile.
+    ///
+    /// The struct has the key and what the write stamped, so that it is the row that was written: to insert it again
+    /// would double it. Where the whole write was undone instead, by a transaction of its own, the error is what the
+    /// source of this one would be, [`Decode`](Self::Decode) or another.
+    #[error("a row of table {table:?} was written, and could not be read back")]
+    Unread {
+        /// The model's table.
+        table: &'static str,
+        /// Why.
+        source: Box<Error>,
+    },
     /// This database, or this kind of executor, cannot do it.
     #[error("{dialect} cannot do this: {what}")]
     Unsupported {
@@ -263,6 +276,22 @@ impl Error {
     pub fn invalid(what: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Invalid {
             source: what.into(),
+        }
+    }
+
+    /// This, of the reading back of what was written.
+    pub(crate) fn unread(self, table: &'static str) -> Self {
+        Self::Unread {
+            table,
+            source: Box::new(self),
+        }
+    }
+
+    /// This, of a write that was undone since.
+    pub(crate) fn undone(self) -> Self {
+        match self {
+            Self::Unread { source, .. } => *source,
+            error => error,
         }
     }
 

@@ -77,7 +77,8 @@ pub trait ModelExt: Model {
     /// # Errors
     ///
     /// [`Error::UniqueViolation`](crate::Error::UniqueViolation) when the key, or a value that must be unique, is
-    /// there already.
+    /// there already. [`Error::Unread`](crate::Error::Unread) when the row was inserted, and a column that the database
+    /// fills does not fit its field.
     #[track_caller]
     fn insert<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
         let written = act(self, db, Act::Insert, Location::caller());
@@ -87,7 +88,8 @@ pub trait ModelExt: Model {
     /// Inserts many rows, all or none, in as few statements as the database allows, and fills in unset keys; says how
     /// many.
     ///
-    /// Several statements need a transaction, and so an executor that can [`enter`](Executor::enter) one.
+    /// Several statements need a transaction, and so an executor that can [`enter`](Executor::enter) one; so do columns
+    /// that the database fills, which may turn out not to fit their fields when they are read back.
     ///
     /// # Errors
     ///

@@ -1,13 +1,10 @@
 //! Columns that the database fills, and keys that it chooses for many rows at once.
 
 use chrono::{DateTime, Utc};
-use packetboat_orm::{
-    Collect, Counted, Dialect, Done, Error, Executor, Finish, Model, ModelExt, Params, Result,
-    Statement, schema,
-};
-use sqlx::AssertSqlSafe;
+use packetboat_orm::{Counted, Error, Executor, Model, ModelExt, schema};
 
 use crate::bed::Bed;
+use crate::read_back::WithoutReturning;
 
 /// Two columns that no statement writes.
 #[derive(Clone, Debug, PartialEq, Model)]
@@ -215,44 +212,6 @@ async fn keys_that_were_not_kept_are_not_filled_in(bed: impl Bed) {
     assert!(error.is_unique("name"), "{error:?}");
     assert_eq!(many, before);
     assert_eq!(stored(db).await, []);
-}
-
-/// As MySQL is, for which that is a comment what MariaDB reads.
-struct WithoutReturning<E>(E);
-
-impl<E: Executor> Executor for WithoutReturning<E> {
-    type Tx = WithoutReturning<E::Tx>;
-
-    fn dialect(&self) -> Dialect {
-        self.0.dialect()
-    }
-
-    async fn enter(&mut self) -> Result<Self::Tx> {
-        self.0.enter().await.map(WithoutReturning)
-    }
-
-    async fn run<C: Collect>(
-        &mut self,
-        statement: &Statement,
-        params: impl Params,
-        out: C,
-    ) -> Result<(C, Done)> {
-        let Some((plain, _)) = statement.sql().split_once(" /*M! RETURNING") else {
-            return self.0.run(statement, params, out).await;
-        };
-        let plain = Statement::write(AssertSqlSafe(plain.to_owned()));
-        self.0.run(&plain, params, out).await
-    }
-}
-
-impl<E: Finish> Finish for WithoutReturning<E> {
-    async fn commit(self) -> Result<()> {
-        self.0.commit().await
-    }
-
-    async fn rollback(self) -> Result<()> {
-        self.0.rollback().await
-    }
 }
 
 async fn a_server_without_returning_is_asked_again(bed: impl Bed) {

@@ -241,6 +241,65 @@ async fn a_delete_that_finds_nothing_undoes_what_its_hook_did(bed: impl Bed) {
     assert_eq!(logged(db).await, Vec::<String>::new());
 }
 
+/// With a column that the database fills.
+#[derive(Clone, Debug, PartialEq, Model)]
+#[model(hooks)]
+struct Bill {
+    id: i64,
+    #[model(unique)]
+    name: String,
+    price: i64,
+    #[model(generated = "price * 2")]
+    double: i64,
+}
+
+impl Hooks for Bill {
+    async fn after_save(&mut self, _: &mut impl Executor) -> Result<()> {
+        if self.double > 10 {
+            return Err(Error::invalid("too much"));
+        }
+        Ok(())
+    }
+}
+
+async fn what_an_undone_write_read_is_taken_out_again(bed: impl Bed) {
+    let db = bed.db();
+    Bill::create_table(db).await.expect("a table");
+    let bill = |name: &str, price| Bill {
+        id: 0,
+        name: name.to_owned(),
+        price,
+        double: -1,
+    };
+    let mut first = bill("a", 2);
+    first.insert(db).await.expect("an insert");
+    assert_eq!(first.double, 4);
+
+    let mut dear = bill("b", 6);
+    dear.insert(db).await.expect_err("refused");
+    assert_eq!(dear, bill("b", 6));
+    let mut many = [bill("b", 1), bill("c", 6)];
+    Bill::insert_all(&mut many, db).await.expect_err("refused");
+    assert_eq!(many, [bill("b", 1), bill("c", 6)]);
+    let mut dearer = first.clone();
+    dearer.price = 6;
+    let before = dearer.clone();
+    dearer.update(db).await.expect_err("refused");
+    assert_eq!(dearer, before);
+    let mut other = bill("a", 6);
+    let outcome = other.upsert(bill::name).run(db).await;
+    outcome.expect_err("refused");
+    assert_eq!(other, bill("a", 6));
+
+    // The row that was kept, and is none that may be.
+    let all = Bill::select().update([bill::price.set(7)], db);
+    all.await.expect("an update without hooks");
+    let mut other = bill("a", 1);
+    let outcome = other.upsert(bill::name).keep().run(db).await;
+    outcome.expect_err("refused");
+    assert_eq!(other, bill("a", 1));
+}
+
 async fn inside_a_transaction_they_are_nested(bed: impl Bed) {
     let db = bed.db();
     tables(db).await;
@@ -284,6 +343,7 @@ crate::on_every_database![
     every_write_of_a_row_runs_them,
     an_error_of_any_of_them_undoes_all,
     a_delete_that_finds_nothing_undoes_what_its_hook_did,
+    what_an_undone_write_read_is_taken_out_again,
     inside_a_transaction_they_are_nested,
     they_run_in_a_task,
 ];

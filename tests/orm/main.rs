@@ -37,6 +37,7 @@ mod partition;
 mod properties;
 mod query;
 mod race;
+mod read_back;
 mod relations;
 mod restart;
 mod retry;

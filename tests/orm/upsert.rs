@@ -1,6 +1,7 @@
 //! Upserts: on which columns, what is updated, and that no other row ever is.
 
-use packetboat_orm::{Error, Executor, Model, ModelExt};
+use chrono::{DateTime, Utc};
+use packetboat_orm::{Error, Executor, Model, ModelExt, Router};
 use uuid::Uuid;
 
 use crate::bed::Bed;
@@ -208,6 +209,98 @@ async fn a_key_that_is_made_here_gives_way_to_the_one_that_is_there(bed: impl Be
     assert_eq!(Device::select().all(db).await.expect("a query"), [second]);
 }
 
+#[derive(Clone, Debug, PartialEq, Model)]
+struct Guest {
+    id: i64,
+    #[model(unique)]
+    nick: Option<String>,
+    visits: i64,
+}
+
+/// As UNIQUE has it.
+async fn a_value_that_is_missing_is_the_same_as_no_other(bed: impl Bed) {
+    let db = bed.db();
+    Guest::create_table(db).await.expect("a table");
+    let mut guests = [1, 2].map(|visits| Guest {
+        id: 0,
+        nick: None,
+        visits,
+    });
+    for guest in &mut guests {
+        guest.upsert(guest::nick).run(db).await.expect("an insert");
+    }
+    let mut third = guests[0].clone();
+    third.id = 0;
+    third
+        .upsert(guest::nick)
+        .keep()
+        .run(db)
+        .await
+        .expect("an insert");
+    let all = Guest::select().order_by(guest::id.asc()).all(db).await;
+    let [first, second] = guests;
+    assert_eq!(all.expect("all guests"), [first, second, third]);
+}
+
+#[derive(Clone, Debug, PartialEq, Model)]
+struct Member {
+    id: i64,
+    #[model(unique)]
+    name: String,
+    #[model(deleted)]
+    left: Option<DateTime<Utc>>,
+}
+
+async fn a_row_that_is_deleted_from_the_first_is_inserted_once(bed: impl Bed) {
+    let db = bed.db();
+    Member::create_table(db).await.expect("a table");
+    let mut gone = Member {
+        id: 0,
+        name: "ann".to_owned(),
+        left: DateTime::from_timestamp(1_700_000_000, 0),
+    };
+    let before = gone.clone();
+    gone.upsert(member::name).run(db).await.expect("an insert");
+    assert_ne!(gone.id, 0);
+    let all = Member::select().with_deleted().all(db).await;
+    assert_eq!(all.expect("all members"), [gone]);
+    let mut again = before.clone();
+    let error = again.upsert(member::name).run(db).await;
+    assert!(
+        error.as_ref().is_err_and(|error| error.is_unique("name")),
+        "{error:?}"
+    );
+    assert_eq!(again, before);
+}
+
+/// What is there is looked for where it was written, and not on a reader that has it late.
+async fn over_a_router_it_keeps_what_the_writer_has(bed: impl Bed) {
+    async fn over<B: Bed>(bed: B, reader: B) {
+        let expected = houses(bed.db()).await;
+        houses(reader.db()).await;
+        House::select()
+            .update([house::price.set(1)], reader.db())
+            .await
+            .expect("an old price");
+        let router = Router::new("default", bed.pool()).reader("a", reader.pool());
+        let mut mill = House::new("mill", "Fir St", 9, 13);
+        mill.upsert(house::name)
+            .keep()
+            .run(&router.scope())
+            .await
+            .expect("an upsert");
+        assert_eq!(mill, expected[0]);
+    }
+    let Some(reader) = make_like(&bed).await else {
+        return;
+    };
+    over(bed, reader).await;
+}
+
+async fn make_like<B: Bed>(_: &B) -> Option<B> {
+    B::make().await
+}
+
 async fn in_a_transaction_as_outside_of_it(bed: impl Bed) {
     let db = bed.db();
     let mut expected = houses(db).await;
@@ -233,5 +326,8 @@ crate::on_every_database![
     what_is_not_unique_is_no_place_for_an_upsert,
     upserts_at_once_make_one_row,
     a_key_that_is_made_here_gives_way_to_the_one_that_is_there,
+    a_value_that_is_missing_is_the_same_as_no_other,
+    a_row_that_is_deleted_from_the_first_is_inserted_once,
+    over_a_router_it_keeps_what_the_writer_has,
     in_a_transaction_as_outside_of_it,
 ];

@@ -15,7 +15,8 @@ use crate::tenant::TenantId;
 use crate::value::Value;
 use crate::write::bind::{Part, ReturnedKey, Rows, counted_key};
 use crate::write::chunks::{ROWS_PER_STATEMENT, chunks, goes_by_column, is_counted, is_many};
-use crate::write::one::{self, At, is_plain};
+use crate::write::one::{At, is_plain};
+use crate::write::read_back::reread;
 use crate::write::stamps::{self, Stamps};
 use crate::writer::placeholder;
 
@@ -41,7 +42,7 @@ async fn write_undone<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) 
     let outcome = if M::HOOKS {
         in_transaction(rows, db, at).await
     } else {
-        write(rows, db, at).await
+        write(rows, db, at).await.map(drop)
     };
     if outcome.is_err() {
         for (before, row) in before.into_iter().zip(rows) {
@@ -53,29 +54,43 @@ async fn write_undone<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) 
 
 async fn in_transaction<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Result<()> {
     let mut tx = db.enter().await?;
-    let outcome = with_hooks(rows, &mut tx, at).await;
-    if outcome.is_ok() {
-        tx.commit().await
-    } else {
-        // The first error is the one to tell; a rollback that fails closes the connection.
-        let _ = tx.rollback().await;
-        outcome
+    let mut before = Vec::new();
+    let outcome = match with_hooks(rows, &mut tx, at, &mut before).await {
+        Ok(()) => tx.commit().await,
+        Err(error) => {
+            // The first error is the one to tell; a rollback that fails closes the connection.
+            let _ = tx.rollback().await;
+            Err(error)
+        }
+    };
+    if outcome.is_err() {
+        for (row, before) in rows.iter_mut().zip(before) {
+            *row = before;
+        }
     }
+    outcome
 }
 
-async fn with_hooks<M: Model>(rows: &mut [M], tx: &mut impl Executor, at: At) -> Result<()> {
+/// Leaves in `before` the rows as they were written, where they were read back since.
+async fn with_hooks<M: Model>(
+    rows: &mut [M],
+    tx: &mut impl Executor,
+    at: At,
+    before: &mut Vec<M>,
+) -> Result<()> {
     for row in rows.iter_mut() {
         row.before_save(tx).await?;
         row.validate()?;
     }
-    write(rows, tx, at).await?;
+    *before = write(rows, tx, at).await?;
     for row in rows {
         row.after_save(tx).await?;
     }
     Ok(())
 }
 
-async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Result<()> {
+/// Gives back what the structs were, if they are others now: those that were read back.
+async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Result<Vec<M>> {
     for row in rows.iter_mut().filter(|row| row.is_new()) {
         match M::Key::generate() {
             Some(key) => row.set_key(key),
@@ -91,8 +106,11 @@ async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Resu
     let by_column = goes_by_column(rows, db.dialect());
     let chunks = chunks(rows, db.dialect(), by_column);
     let filled = match chunks.as_slice() {
-        [] => return Ok(()),
-        [only] => vec![insert_rows(&rows[only.clone()], by_column, db, at).await?],
+        [] => return Ok(Vec::new()),
+        // What is read back may not fit, and then nothing is to be kept.
+        [only] if !M::TABLE.reads_back() => {
+            vec![insert_rows(&rows[only.clone()], by_column, db, at).await?]
+        }
         chunks => {
             let mut tx = db.enter().await?;
             match insert_chunks(rows, chunks, by_column, &mut tx, at).await {
@@ -108,10 +126,11 @@ async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Resu
         }
     };
     // Not before all of it is written: a row whose INSERT was undone has no key.
+    let mut before = Vec::new();
     for (chunk, filled) in chunks.into_iter().zip(filled) {
-        filled.into_rows(&mut rows[chunk])?;
+        before.extend(filled.into_rows(&mut rows[chunk])?);
     }
-    Ok(())
+    Ok(before)
 }
 
 async fn insert_chunks<M: Model>(
@@ -139,7 +158,8 @@ enum Filled<M: Model> {
 }
 
 impl<M: Model> Filled<M> {
-    fn into_rows(self, rows: &mut [M]) -> Result<()> {
+    /// Fills the structs; gives back what they were, if they are others now.
+    fn into_rows(self, rows: &mut [M]) -> Result<Vec<M>> {
         let tenant = match self {
             Self::Keys(keys, tenant) => {
                 for (row, key) in rows.iter_mut().zip(keys) {
@@ -148,18 +168,16 @@ impl<M: Model> Filled<M> {
                 tenant
             }
             Self::Nothing(tenant) => tenant,
-            Self::Rows(stored) => {
-                for (row, stored) in rows.iter_mut().zip(stored) {
-                    *row = stored;
-                }
-                return Ok(());
+            Self::Rows(mut stored) => {
+                rows.swap_with_slice(&mut stored);
+                return Ok(stored);
             }
         };
         if tenant.is_some() {
             rows.iter_mut()
                 .try_for_each(|row| stamps::owned(row, tenant.clone()))?;
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
@@ -293,7 +311,7 @@ async fn reread_rows<M: Model>(
     };
     let mut stored = Vec::with_capacity(keys.len());
     for key in keys {
-        stored.push(one::reread(&key, db, at).await?);
+        stored.push(reread(&key, db, at).await?);
     }
     Ok(stored)
 }

@@ -4,6 +4,7 @@ mod bind;
 mod bulk;
 mod chunks;
 mod one;
+mod read_back;
 mod size;
 mod stamps;
 mod text;

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::executor::{Executor, Finish as _, First};
 use crate::model::{Key as _, Model};
 use crate::statement::{Kind, Statement};
-use crate::write::bind::{KeyOf, Part, ReturnedKey, Rows, counted_key};
+use crate::write::bind::{Part, ReturnedKey, Rows, counted_key};
+use crate::write::read_back::{Found, Stored, reread};
 use crate::write::stamps::{self, Stamps};
 use crate::write::upsert::Plan;
 use crate::write::{tracked, upsert};
@@ -52,7 +53,7 @@ pub(crate) async fn act<M: Model>(
     at: At,
 ) -> Result<bool> {
     if const { is_plain::<M>() } {
-        return write(row, &mut db, act, at).await;
+        return Ok(write(row, &mut db, act, at).await?.fill(row));
     }
     // In a box, so that only who has more to do has the larger future.
     Box::pin(async move {
@@ -60,9 +61,10 @@ pub(crate) async fn act<M: Model>(
         let outcome = if M::HOOKS && (act.is_save() || act.is_delete()) {
             in_transaction(row, &mut db, act, at).await
         } else {
-            write(row, &mut db, act, at).await
+            let found = write(row, &mut db, act, at).await;
+            found.map(|found| found.fill(row))
         };
-        if !matches!(outcome, Ok(true)) {
+        if !matches!(outcome, Ok(true) | Err(Error::Unread { .. })) {
             before.restore(row);
         }
         outcome
@@ -77,32 +79,41 @@ async fn in_transaction<M: Model>(
     at: At,
 ) -> Result<bool> {
     let mut tx = db.enter().await?;
-    let outcome = with_hooks(row, &mut tx, act, at).await;
-    if matches!(outcome, Ok(true)) {
-        tx.commit().await?;
-    } else {
-        // Also after a delete that found no row: what its hook did, it did for nothing.
-        // The first error is the one to tell; a rollback that fails closes the connection.
-        let _ = tx.rollback().await;
+    let mut before = None;
+    let outcome = match with_hooks(row, &mut tx, act, at, &mut before).await {
+        Ok(true) => tx.commit().await.map(|()| true),
+        // A delete that found no row: what its hook did, it did for nothing.
+        undone => {
+            // The first error is the one to tell; a rollback that fails closes the connection.
+            let _ = tx.rollback().await;
+            undone.map_err(Error::undone)
+        }
+    };
+    if let (Some(before), false) = (before, matches!(outcome, Ok(true))) {
+        *row = before;
     }
     outcome
 }
 
+/// Leaves in `before` the row as it was written, where it was read back since.
 async fn with_hooks<M: Model>(
     row: &mut M,
     tx: &mut impl Executor,
     act: Act<'_>,
     at: At,
+    before: &mut Option<M>,
 ) -> Result<bool> {
     if act.is_delete() {
         row.before_delete(tx).await?;
-        return write(row, tx, act, at).await;
+        return Ok(write(row, tx, act, at).await?.fill(row));
     }
     row.before_save(tx).await?;
     row.validate()?;
     let found = write(row, tx, act, at).await?;
+    let is_there = found.is_there();
+    *before = found.replace(row);
     row.after_save(tx).await?;
-    Ok(found)
+    Ok(is_there)
 }
 
 /// The statements themselves.
@@ -111,24 +122,26 @@ async fn write<M: Model>(
     db: &mut impl Executor,
     act: Act<'_>,
     at: At,
-) -> Result<bool> {
+) -> Result<Found<M>> {
     match act {
         // In boxes what is of several statements: the compiler follows futures in futures only so deep, and a stack
         // of wrappers stands below these.
         Act::Change(original) => Box::pin(tracked::change(row, db, original, at)).await,
-        Act::Delete => delete(row, db, at).await,
-        Act::Insert => insert(row, db, at).await.map(|()| true),
-        Act::Purge => purge(row, db, at).await,
-        Act::Restore => restore(row, db, at).await,
-        Act::Save => save(row, db, at).await.map(|()| true),
-        Act::Update => update(row, db, at).await.map(|()| true),
-        Act::Upsert(plan) => Box::pin(upsert::write(row, db, plan, at))
-            .await
-            .map(|()| true),
+        Act::Delete => delete(row, db, at).await.map(Found::new),
+        Act::Insert => insert(row, db, at).await,
+        Act::Purge => purge(row, db, at).await.map(Found::new),
+        Act::Restore => restore(row, db, at).await.map(Found::new),
+        Act::Save => save(row, db, at).await,
+        Act::Update => update(row, db, at).await,
+        Act::Upsert(plan) => Box::pin(upsert::write(row, db, plan, at)).await,
     }
 }
 
-pub(super) async fn insert<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<()> {
+pub(super) async fn insert<M: Model>(
+    row: &mut M,
+    db: &mut impl Executor,
+    at: At,
+) -> Result<Found<M>> {
     if row.is_new()
         && let Some(key) = M::Key::generate()
     {
@@ -147,14 +160,26 @@ pub(super) async fn insert<M: Model>(row: &mut M, db: &mut impl Executor, at: At
     let statement = Statement::fixed(Kind::Insert, M::TABLE, sql, at);
     let values = Rows::new(slice::from_ref(&*row), part);
     if const { M::TABLE.reads_back() } {
-        let (First(stored), done) = db.run(&statement, values, First(None)).await?;
-        *row = match stored {
-            Some(stored) => stored,
-            // MySQL returns nothing.
-            None if is_new => reread(&counted_key::<M>(done.last_insert_id)?, db, at).await?,
-            None => reread(&row.key(), db, at).await?,
-        };
-        return Ok(());
+        let (First(stored), done) = db
+            .run(&statement, &values, First::<Stored<M>>(None))
+            .await?;
+        let tenant = values.into_tenant();
+        if let Some(Stored::Row(stored)) = stored {
+            return Ok(Found::Stored(stored));
+        }
+        stamps::owned(row, tenant)?;
+        if let Some(Stored::Misfit(key, error)) = stored {
+            row.set_key(key.unwrap_or_else(|| row.key()));
+            return Err(error.unread(M::TABLE.name()));
+        }
+        // MySQL returns nothing.
+        if is_new {
+            row.set_key(counted_key::<M>(done.last_insert_id)?);
+        }
+        let stored = reread(&row.key(), db, at).await;
+        return stored
+            .map(Found::Stored)
+            .map_err(|error| error.unread(M::TABLE.name()));
     }
     let key = if !is_new {
         db.exec(&statement, &values).await?;
@@ -170,17 +195,10 @@ pub(super) async fn insert<M: Model>(row: &mut M, db: &mut impl Executor, at: At
     if let Some(key) = key {
         row.set_key(key);
     }
-    Ok(())
+    Ok(Found::Row)
 }
 
-/// The row as the database has it: where it was written, and not where a copy may lag behind.
-pub(super) async fn reread<M: Model>(key: &M::Key, db: &mut impl Executor, at: At) -> Result<M> {
-    let sql = M::TABLE.statements(db.dialect()).find;
-    let statement = Statement::fixed(Kind::Lock, M::TABLE, sql, at);
-    db.one(&statement, KeyOf::<M>(key)).await
-}
-
-async fn save<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<()> {
+async fn save<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<Found<M>> {
     if row.is_new() {
         return insert(row, db, at).await;
     }
@@ -198,7 +216,8 @@ async fn save<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<(
     }
     let statement = Statement::fixed(Kind::Insert, M::TABLE, sql, at);
     let values = Rows::new(slice::from_ref(&*row), Part::KeyThenInserted);
-    db.exec(&statement, values).await.map(drop)
+    db.exec(&statement, values).await?;
+    Ok(Found::Row)
 }
 
 /// For MySQL, whose ON DUPLICATE KEY fires on any unique index and would overwrite another row; and for rows that one
@@ -207,16 +226,21 @@ async fn save<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<(
 /// No transaction is needed around the two: an UPDATE that found nothing has done nothing, so that the INSERT is the
 /// only effect. (In a transaction it would also lock the gap where the row is missing, and two of them at once would
 /// deadlock.) If another connection inserts the same key in between, the INSERT says so, and there is a row to update.
-async fn update_or_insert<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<()> {
-    if update_found(row, db, at).await? {
-        return Ok(());
+async fn update_or_insert<M: Model>(
+    row: &mut M,
+    db: &mut impl Executor,
+    at: At,
+) -> Result<Found<M>> {
+    let found = update_found(row, db, at).await?;
+    if found.is_there() {
+        return Ok(found);
     }
     match insert(row, db, at).await {
         Err(error) if is_key_taken::<M>(&error) => {
             // In a transaction on PostgreSQL the INSERT was the end of it, and its error the one to tell.
             match update_found(row, db, at).await {
-                Ok(true) => Ok(()),
-                Ok(false) | Err(_) => Err(error),
+                Ok(found) if found.is_there() => Ok(found),
+                Ok(_) | Err(_) => Err(error),
             }
         }
         outcome => outcome,
@@ -227,9 +251,10 @@ fn is_key_taken<M: Model>(error: &Error) -> bool {
     matches!(error, Error::UniqueViolation { constraint, .. } if M::TABLE.is_key_constraint(constraint))
 }
 
-async fn update<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<()> {
-    if update_found(row, db, at).await? {
-        Ok(())
+async fn update<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<Found<M>> {
+    let found = update_found(row, db, at).await?;
+    if found.is_there() {
+        Ok(found)
     } else {
         Err(gone::<M>())
     }
@@ -245,7 +270,7 @@ pub(super) const fn gone<M: Model>() -> Error {
     }
 }
 
-async fn update_found<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<bool> {
+async fn update_found<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<Found<M>> {
     let sql = M::TABLE.statements(db.dialect()).update;
     let statement = Statement::fixed(Kind::Update, M::TABLE, sql, at);
     let part = Part::ColumnsThenOwn(M::TABLE.updated_columns());
@@ -262,30 +287,23 @@ pub(super) async fn run_update<M: Model>(
     statement: &Statement,
     part: Part<'_>,
     at: At,
-) -> Result<bool> {
+) -> Result<Found<M>> {
     let values = Rows::new(slice::from_ref(&*row), part);
     if const { M::TABLE.reads_back() } {
-        let stored = if db.dialect() == Dialect::MySql {
-            // In one transaction, so that nobody writes in between.
-            let mut tx = db.enter().await?;
-            match update_and_reread(row, &mut tx, statement, values, at).await {
-                Ok(stored) => {
-                    tx.commit().await?;
-                    stored
-                }
-                Err(error) => {
-                    let _ = tx.rollback().await;
-                    return Err(error);
-                }
-            }
-        } else {
-            db.optional::<M>(statement, values).await?
-        };
-        let found = stored.is_some();
-        if let Some(stored) = stored {
-            *row = stored;
+        if db.dialect() == Dialect::MySql {
+            return update_and_reread(row, db, statement, values, at).await;
         }
-        return Ok(found);
+        let stored = db.optional::<Stored<M>>(statement, &values).await?;
+        let tenant = values.into_tenant();
+        return match stored {
+            None => Ok(Found::None),
+            Some(Stored::Row(stored)) => Ok(Found::Stored(stored)),
+            Some(Stored::Misfit(_, error)) => {
+                stamps::owned(row, tenant)?;
+                stamps::counted(row)?;
+                Err(error.unread(M::TABLE.name()))
+            }
+        };
     }
     // Rows found, not rows changed, on MySQL too: sqlx connects with CLIENT_FOUND_ROWS.
     let found = db.exec(statement, &values).await?.rows_affected > 0;
@@ -294,20 +312,29 @@ pub(super) async fn run_update<M: Model>(
         stamps::owned(row, tenant)?;
         stamps::counted(row)?;
     }
-    Ok(found)
+    Ok(Found::new(found))
 }
 
+/// For MySQL, which returns nothing: in one transaction, so that nobody writes in between.
 async fn update_and_reread<M: Model>(
     row: &M,
-    tx: &mut impl Executor,
+    db: &mut impl Executor,
     statement: &Statement,
     values: Rows<'_, M>,
     at: At,
-) -> Result<Option<M>> {
-    if tx.exec(statement, values).await?.rows_affected == 0 {
-        return Ok(None);
+) -> Result<Found<M>> {
+    let mut tx = db.enter().await?;
+    let found = match tx.exec(statement, values).await {
+        Ok(done) if done.rows_affected == 0 => Ok(Found::None),
+        Ok(_) => reread(&row.key(), &mut tx, at).await.map(Found::Stored),
+        Err(error) => Err(error),
+    };
+    if found.is_ok() {
+        tx.commit().await?;
+    } else {
+        let _ = tx.rollback().await;
     }
-    reread(&row.key(), tx, at).await.map(Some)
+    found
 }
 
 async fn delete<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<bool> {

@@ -13,6 +13,7 @@ use crate::table::{ColumnDef, Table};
 use crate::value::Value;
 use crate::write::bind::Part;
 use crate::write::one::{Act, At, act, gone, run_update};
+use crate::write::read_back::Found;
 use crate::write::stamps;
 use crate::write::text::Text;
 
@@ -147,17 +148,18 @@ pub(super) async fn change<M: Model>(
     db: &mut impl Executor,
     original: &Original,
     at: At,
-) -> Result<bool> {
+) -> Result<Found<M>> {
     let mut changed = original.changed(row);
     if changed.is_empty() {
         // A hook took the change back.
-        return Ok(true);
+        return Ok(Found::Row);
     }
     changed.extend(M::TABLE.roles().updated);
     stamps::updated(row, stamps::now())?;
     let statement = statement(M::TABLE, &changed, db.dialect(), at);
-    if run_update(row, db, &statement, Part::ColumnsThenOwn(&changed), at).await? {
-        Ok(true)
+    let found = run_update(row, db, &statement, Part::ColumnsThenOwn(&changed), at).await?;
+    if found.is_there() {
+        Ok(found)
     } else {
         Err(gone::<M>())
     }

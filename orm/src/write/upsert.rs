@@ -13,6 +13,7 @@ use crate::statement::{Kind, Statement};
 use crate::table::{ColumnDef, Table};
 use crate::write::bind::{Part, Rows};
 use crate::write::one::{self, Act, At, act};
+use crate::write::read_back::{Found, Stored, reread};
 use crate::write::stamps;
 use crate::write::text::Text;
 
@@ -186,7 +187,7 @@ pub(super) async fn write<M: Model>(
     db: &mut impl Executor,
     plan: &Plan,
     at: At,
-) -> Result<()> {
+) -> Result<Found<M>> {
     if row.is_new()
         && let Some(key) = M::Key::generate()
     {
@@ -194,16 +195,12 @@ pub(super) async fn write<M: Model>(
     }
     stamps::inserted(row, stamps::now())?;
     let update = plan.updated(M::TABLE);
-    let stored = if db.dialect() == Dialect::MySql {
-        update_or_insert(row, db, plan, &update, at).await?
-    } else {
-        insert_or_update(row, db, plan, &update, at).await?
-    };
-    match stored {
-        Some(stored) => {
-            *row = stored;
-            Ok(())
-        }
+    if db.dialect() == Dialect::MySql {
+        let stored = update_or_insert(row, db, plan, &update, at).await;
+        return stored.map(Found::Stored);
+    }
+    match insert_or_update(row, db, plan, &update, at).await? {
+        Some(stored) => Ok(Found::Stored(stored)),
         // There is such a row, and it is not to be seen: the plain INSERT says what it is that is taken.
         None => one::insert(row, db, at).await,
     }
@@ -211,18 +208,22 @@ pub(super) async fn write<M: Model>(
 
 /// In one statement, where a conflict can be told by its columns.
 async fn insert_or_update<M: Model>(
-    row: &M,
+    row: &mut M,
     db: &mut impl Executor,
     plan: &Plan,
     update: &[usize],
     at: At,
 ) -> Result<Option<M>> {
     let statement = on_conflict(M::TABLE, row.is_new(), plan, update, db.dialect(), at);
-    let stored = db.optional::<M>(&statement, inserted(row)).await?;
-    if stored.is_none() && update.is_empty() {
-        return find(row, db, plan, at).await;
+    match db.optional::<Stored<M>>(&statement, inserted(row)).await? {
+        Some(Stored::Row(stored)) => Ok(Some(stored)),
+        Some(Stored::Misfit(key, error)) => {
+            row.set_key(key.unwrap_or_else(|| row.key()));
+            Err(error.unread(M::TABLE.name()))
+        }
+        None if update.is_empty() => find(row, db, plan, at).await,
+        None => Ok(None),
     }
-    Ok(stored)
 }
 
 fn inserted<M: Model>(row: &M) -> Rows<'_, M> {
@@ -245,16 +246,16 @@ async fn update_or_insert<M: Model>(
     plan: &Plan,
     update: &[usize],
     at: At,
-) -> Result<Option<M>> {
+) -> Result<M> {
     if let Some(stored) = update_and_find(row, db, plan, update, at).await? {
-        return Ok(Some(stored));
+        return Ok(stored);
     }
-    let error = match insert_and_find(row, db, plan, at).await {
+    let error = match insert_and_reread(row, db, at).await {
         Err(error @ Error::UniqueViolation { .. }) => error,
         outcome => return outcome,
     };
     match update_and_find(row, db, plan, update, at).await? {
-        Some(stored) => Ok(Some(stored)),
+        Some(stored) => Ok(stored),
         None => Err(error),
     }
 }
@@ -289,14 +290,13 @@ async fn update_and_find<M: Model>(
     }
 }
 
-async fn insert_and_find<M: Model>(
-    row: &mut M,
-    db: &mut impl Executor,
-    plan: &Plan,
-    at: At,
-) -> Result<Option<M>> {
-    one::insert(row, db, at).await?;
-    find(row, db, plan, at).await
+/// Once it is inserted it is read by its key: by a value that is NULL it would not be found, nor where it is deleted.
+async fn insert_and_reread<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<M> {
+    if let Found::Stored(stored) = one::insert(row, db, at).await? {
+        return Ok(stored);
+    }
+    let stored = reread(&row.key(), db, at).await;
+    stored.map_err(|error| error.unread(M::TABLE.name()))
 }
 
 /// The row that has the same unique values: where it was written, and not where a copy may lag behind.
