@@ -32,6 +32,7 @@ mod injection;
 mod joins;
 mod keys;
 mod migrate;
+mod migrate_back;
 mod pages;
 mod partition;
 mod properties;

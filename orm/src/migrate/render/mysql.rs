@@ -2,6 +2,7 @@
 
 use crate::dialect::Dialect;
 use crate::migrate::delta::Delta;
+use crate::schema::shape::ForeignKey;
 
 const MY: Dialect = Dialect::MySql;
 
@@ -13,17 +14,28 @@ pub(super) fn alter(delta: &Delta<'_>) -> Option<String> {
     for check in &delta.checks.dropped {
         changes.push(format!("DROP CONSTRAINT {}", MY.name(&check.name)));
     }
+    // A foreign key needs an index, and makes one that goes when another comes. So the index stays that is the last, and
+    // where it is to go, since it is unique, another comes.
+    let mut served = Vec::new();
+    for index in &delta.indexes.dropped {
+        match needing(&index.columns, delta) {
+            Some(key) => served.push(&key.column),
+            None => changes.push(format!("DROP INDEX {}", MY.name(&index.name))),
+        }
+    }
     for unique in &delta.uniques.dropped {
         changes.push(format!("DROP INDEX {}", MY.name(&unique.name)));
-    }
-    for index in &delta.indexes.dropped {
-        // A foreign key needs one, and would have made it by itself.
-        let needed = index.columns.first().is_some_and(|first| {
-            delta.to.foreign_keys.iter().any(|key| key.column == *first)
-                && !delta.to.leads_index(first)
-        });
-        if !needed {
-            changes.push(format!("DROP INDEX {}", MY.name(&index.name)));
+        if let Some(key) = needing(&unique.columns, delta)
+            && !served.contains(&&key.column)
+        {
+            // It may be there, since it stays when the unique one comes back. MySQL, which cannot be told so, gives it
+            // a name that is free.
+            changes.push(format!(
+                "ADD INDEX /*M! IF NOT EXISTS {} */ ({})",
+                MY.name(&key.name),
+                MY.name(&key.column)
+            ));
+            served.push(&key.column);
         }
     }
     for (old, new) in delta.uniques.renamed.iter().chain(&delta.indexes.renamed) {
@@ -65,4 +77,11 @@ pub(super) fn alter(delta: &Delta<'_>) -> Option<String> {
             changes.join(",\n    ")
         )
     })
+}
+
+/// The foreign key that is left without an index if the one of these columns goes.
+fn needing<'d>(columns: &[String], delta: &Delta<'d>) -> Option<&'d ForeignKey> {
+    let first = columns.first()?;
+    let mut keys = delta.to.foreign_keys.iter();
+    keys.find(|key| key.column == *first && !delta.to.leads_index(first))
 }
