@@ -1,5 +1,6 @@
-//! Migrations there and back again where an index serves a foreign key.
+//! Migrations there and back again where an index serves a foreign key, and one that cannot be written.
 
+use std::fs;
 use std::path::Path;
 
 use packetboat_orm::migrate::{Migrations, Models};
@@ -97,3 +98,19 @@ crate::on_every_database![
     a_reference_becomes_unique_and_back,
     a_reference_stops_being_unique_and_back,
 ];
+
+/// What is there is a migration or is none, and never a part of one.
+#[test]
+fn a_migration_that_cannot_be_written_leaves_nothing_behind() {
+    let folder = folder();
+    let models = many(folder.path());
+    // Too long for MySQL's files, which are the last, and whose names have three more digits.
+    let name = "n".repeat(255 - "0001_.down.sql".len());
+    models.make(name.as_str()).expect_err("a name too long");
+    for entry in fs::read_dir(folder.path()).expect("the folder") {
+        let entry = entry.expect("an entry").path();
+        let files: Vec<_> = fs::read_dir(&entry).expect("a folder").collect();
+        assert!(files.is_empty(), "{files:?}");
+    }
+    models.make("first").expect("the same number again");
+}

@@ -161,17 +161,31 @@ pub(super) fn make(root: &Path, models: &[Table], make: &Make) -> Result<Made> {
                 .collect(),
         });
     }
-    let mut written = Vec::with_capacity(contents.len());
+    let mut files = Vec::with_capacity(contents.len());
+    let written = write_all(root, contents, &mut files).and_then(|()| write_snapshot(root, models));
+    if let Err(error) = written {
+        // A part of a migration would be taken for one. What cannot be removed was hardly written.
+        for file in files {
+            let _ = fs::remove_file(file);
+        }
+        return Err(error);
+    }
+    Ok(Made::Files { files, losses })
+}
+
+/// Writes new files; lists each as soon as it is there, whatever comes of the rest.
+fn write_all(
+    root: &Path,
+    contents: Vec<(PathBuf, String)>,
+    files: &mut Vec<PathBuf>,
+) -> Result<()> {
     for (path, text) in contents {
         let path = root.join(path);
-        write_new(&path, &text)?;
-        written.push(path);
+        let mut file = create_new(&path)?;
+        files.push(path.clone());
+        file.write_all(text.as_bytes()).map_err(io(&path))?;
     }
-    write_snapshot(root, models)?;
-    Ok(Made::Files {
-        files: written,
-        losses,
-    })
+    Ok(())
 }
 
 /// Writes the models as they are beside the migrations, as the state after the last one.
@@ -369,13 +383,11 @@ impl Text {
     }
 }
 
-fn write_new(path: &Path, text: &str) -> Result<()> {
+fn create_new(path: &Path) -> Result<fs::File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io(folder))?;
     }
-    fs::File::create_new(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(io(path))
+    fs::File::create_new(path).map_err(io(path))
 }
 
 pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
