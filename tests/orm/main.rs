@@ -43,6 +43,7 @@ mod relations;
 mod restart;
 mod retry;
 mod roles;
+mod rollback;
 mod router;
 mod row_locks;
 mod schema;

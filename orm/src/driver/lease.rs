@@ -118,6 +118,14 @@ impl<DB: Driver> Lease<DB> {
         outcome.map_err(|error| self.noted(error, statement.kind().is_read()))
     }
 
+    /// Whether the database has rolled back the transaction by itself; what cannot be asked is lost.
+    pub(super) async fn is_rolled_back(&mut self) -> bool {
+        match self.home.get().await {
+            Ok(connection) => DB::is_rolled_back(connection).await,
+            Err(_) => true,
+        }
+    }
+
     pub(super) async fn control(&mut self, statement: Statement) -> Result<()> {
         let connection = self.home.get().await?;
         self.owes = true;

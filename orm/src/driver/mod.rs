@@ -51,7 +51,7 @@ pub(crate) use self::pooled::Access;
 pub use self::pooled::Pooled;
 pub use self::tx::Tx;
 
-use std::future::Future;
+use std::future::{Future, ready};
 
 use sqlx::{Database, Pool};
 
@@ -127,6 +127,13 @@ pub trait Driver: Database<Row: Source> + sealed::Sealed {
     /// What an error does to the transaction that it happened in.
     #[doc(hidden)]
     fn harm(error: &sqlx::Error) -> Harm;
+
+    /// Whether the database has rolled back the transaction by itself, where its error does not tell. Asked after an
+    /// error that says that the statement alone has failed.
+    #[doc(hidden)]
+    fn is_rolled_back(_: &mut Self::Connection) -> impl Future<Output = bool> + Send {
+        ready(false)
+    }
 
     /// Whether this connection is of no use any more, and each that is as old.
     #[doc(hidden)]

@@ -144,6 +144,12 @@ impl<DB: Driver> Session<DB> {
         let lease = self.lease.as_mut().ok_or(Error::NestedOpen)?;
         self.under_way = in_transaction.then_some(statement.kind());
         let outcome = lease.run(statement, values, out).await;
+        if let (true, Err(error)) = (in_transaction, &outcome)
+            && error.driver().map(DB::harm) == Some(Harm::None)
+            && lease.is_rolled_back().await
+        {
+            self.harm = Harm::Transaction;
+        }
         self.under_way = None;
         if let (true, Err(error)) = (in_transaction, &outcome) {
             self.note(error);

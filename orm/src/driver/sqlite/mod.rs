@@ -98,6 +98,16 @@ impl Driver for Sqlite {
         }
     }
 
+    async fn is_rolled_back(connection: &mut SqliteConnection) -> bool {
+        match connection.lock_handle().await {
+            // A trigger may RAISE(ROLLBACK), and a constraint may be one ON CONFLICT ROLLBACK. The error is an ordinary
+            // one of a constraint, and what follows would be kept, each by itself.
+            Ok(mut lock) => raw::is_autocommit(&mut lock),
+            // The connection's thread is gone, and with it the transaction.
+            Err(_) => true,
+        }
+    }
+
     fn says_no_transaction(error: &sqlx::Error) -> bool {
         // The one plain SQLITE_ERROR that a ROLLBACK can have.
         error.as_database_error().and_then(code) == Some(1)

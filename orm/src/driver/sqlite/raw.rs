@@ -100,6 +100,13 @@ impl Drop for Handle<'_> {
     }
 }
 
+/// Whether the connection is in no transaction.
+pub(super) fn is_autocommit(lock: &mut LockedSqliteHandle<'_>) -> bool {
+    // SAFETY: the connection is open, since the lock belongs to it, and nobody else uses it as long as the lock is held.
+    // The call only looks.
+    unsafe { ffi::sqlite3_get_autocommit(lock.as_raw_handle().as_ptr()) != 0 }
+}
+
 /// What a statement may do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum May {
