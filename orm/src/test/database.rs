@@ -11,13 +11,13 @@
 
 use std::env;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::runtime;
+use uuid::Uuid;
 
 use crate::dialect::Dialect;
 use crate::driver::DbPool;
@@ -223,11 +223,10 @@ async fn administer(dialect: Dialect, admin_url: &str, statement: String) -> Res
     }
 }
 
-/// A name that no other test has, in this process or beside it.
+/// A name that no other test has: in this process, beside it, in another container on the same server, or in a run that
+/// was killed and has left its databases behind.
 fn unique_name() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("packetboat_{}_{count}", std::process::id())
+    format!("packetboat_{}", Uuid::new_v4().simple())
 }
 
 /// The URL with another database in its path, whatever options follow.
