@@ -44,6 +44,7 @@ macro_rules! executors {
     ($DB:ty, $Connection:ty) => {
         executors!(@ $Connection, $DB, |this, run| run(this, &mut false).await);
         executors!(@ sqlx::Transaction<'_, $DB>, $DB, |this, run| run(this, &mut false).await);
+        // A statement that was dropped leaves the connection to whoever holds it, who is not told.
         executors!(@ sqlx::pool::PoolConnection<$DB>, $DB, |this, run| {
             let mut watch = super::lease::Watch::new(this);
             let (connection, owes) = watch.parts();
@@ -55,6 +56,12 @@ macro_rules! executors {
     (@ $Executor:ty, $DB:ty, |$this:ident, $run:ident| $body:expr) => {
         /// Runs statements on this connection. It cannot enter a transaction, since it is only borrowed;
         /// [`Connection`](crate::Connection) can.
+        ///
+        /// # Cancel safety
+        ///
+        /// A statement that is dropped half way may leave its answer on the connection, and on MySQL the next statement
+        /// may take it for its own: use the connection no more then, and close it. A
+        /// [`Connection`](crate::Connection) sees to that itself: it refuses what follows.
         impl crate::executor::Executor for $Executor {
             type Tx = super::Tx<$DB>;
 
