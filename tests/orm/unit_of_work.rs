@@ -115,11 +115,21 @@ async fn over_a_router_it_begins_on_a_reader(bed: impl Bed) {
             ["writer", "new"],
             "the scope knows of it"
         );
+        // Nor does it read on from a reader what another hand in the same scope has written since.
+        let scope = router.scope();
+        let mut db = UnitOfWork::new(&scope);
+        assert_eq!(names(&mut db).await, ["reader"]);
+        Author::new("other")
+            .insert(&scope)
+            .await
+            .expect("an insert");
+        assert_eq!(names(&mut db).await, ["writer", "new", "other"]);
+        drop(db);
         // A reader that is not there is passed over.
         packetboat_orm::Pooled::close_all(&reader.pool()).await;
         assert_eq!(
             names(&mut UnitOfWork::new(&router.scope())).await,
-            ["writer", "new"]
+            ["writer", "new", "other"]
         );
     }
     let Some(reader) = make_like(&bed).await else {

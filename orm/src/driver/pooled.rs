@@ -43,6 +43,12 @@ pub trait Pooled: Shared + sealed::Sealed {
         access: Access,
     ) -> impl Future<Output = Result<(Self::Connection, Access)>> + Send;
 
+    /// What a connection must be able to do for a read to see what it may expect now.
+    #[doc(hidden)]
+    fn to_read(&self) -> Access {
+        Access::Read
+    }
+
     /// Closes every connection, once each has come back.
     #[doc(hidden)]
     fn close_all(&self) -> impl Future<Output = ()> + Send;
@@ -53,6 +59,8 @@ pub trait Pooled: Shared + sealed::Sealed {
 #[doc(hidden)]
 #[allow(unnameable_types, reason = "part of a sealed trait")]
 pub enum Access {
+    /// Reads of what was so a while ago.
+    ReadLate,
     Read,
     Write,
 }
@@ -65,6 +73,10 @@ impl<P: Pooled> Pooled for &P {
         access: Access,
     ) -> impl Future<Output = Result<(Self::Connection, Access)>> + Send {
         P::hold(self, access)
+    }
+
+    fn to_read(&self) -> Access {
+        P::to_read(self)
     }
 
     fn close_all(&self) -> impl Future<Output = ()> + Send {
@@ -95,7 +107,7 @@ impl Pooled for sqlite::Pool {
 
     async fn hold(&self, access: Access) -> Result<(Self::Connection, Access)> {
         let pool = match access {
-            Access::Read => self.readers(),
+            Access::ReadLate | Access::Read => self.readers(),
             Access::Write => self.writer(),
         };
         // Not shortened by the wait for it, as it is for a statement: the connection is held for many.

@@ -18,6 +18,10 @@ macro_rules! pooled {
                 Ok((self.around(connection), access))
             }
 
+            fn to_read(&self) -> Access {
+                self.inner().to_read()
+            }
+
             async fn close_all(&self) {
                 self.inner().close_all().await;
             }

@@ -33,7 +33,8 @@ use crate::statement::Statement;
 ///
 /// On a [`sqlite::Pool`](crate::DbPool) and on a [`Routed`](crate::Routed) it begins with a connection that reads, and
 /// changes it for one of the writer at the first write or transaction: do not hold it while waiting for something else,
-/// since others may be waiting for the writer.
+/// since others may be waiting for the writer. It leaves the reader of a `Routed` too when a clone of that scope has
+/// written.
 ///
 /// # Cancel safety
 ///
@@ -92,7 +93,8 @@ impl<P: Pooled> Executor for UnitOfWork<P> {
         out: C,
     ) -> Result<(C, Done)> {
         let access = if statement.kind().is_read() {
-            Access::Read
+            // Asked each time: another hand in the same scope may have written meanwhile.
+            self.pool.to_read()
         } else {
             Access::Write
         };

@@ -15,7 +15,7 @@ impl<E: Pooled> Pooled for Routed<E> {
 
     async fn hold(&self, access: Access) -> Result<(Self::Connection, Access)> {
         let (index, rules) = self.pin()?;
-        if access == Access::Read && self.may_read_late() {
+        if access == Access::ReadLate {
             for database in self.router.readers(None) {
                 if !database.may_try(self.router.leave_out) {
                     continue;
@@ -35,6 +35,14 @@ impl<E: Pooled> Pooled for Routed<E> {
         // For no more than it was asked for, so that the first write asks here again, and is noted.
         let (connection, _) = self.router.databases[index].executor.hold(access).await?;
         Ok((Pinned::new(connection, index, rules), access))
+    }
+
+    fn to_read(&self) -> Access {
+        if self.may_read_late() {
+            Access::ReadLate
+        } else {
+            Access::Read
+        }
     }
 
     async fn close_all(&self) {

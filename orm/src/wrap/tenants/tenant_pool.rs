@@ -95,6 +95,10 @@ impl<E: Pooled> Pooled for TenantPool<E> {
         Ok((self.around(connection), access))
     }
 
+    fn to_read(&self) -> Access {
+        self.inner.to_read()
+    }
+
     async fn close_all(&self) {
         self.inner.close_all().await;
     }
