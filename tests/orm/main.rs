@@ -39,6 +39,7 @@ mod properties;
 mod query;
 mod race;
 mod read_back;
+mod read_only;
 mod relations;
 mod restart;
 mod retry;

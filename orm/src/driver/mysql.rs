@@ -72,6 +72,22 @@ impl Driver for MySql {
         }
     }
 
+    fn takes_no_writes(error: &sqlx::Error) -> bool {
+        let Some(refusal) = error.as_database_error() else {
+            return false;
+        };
+        match number(refusal) {
+            // "The MariaDB server is running with the --read-only option so it cannot execute this statement": a server
+            // that was made a replica. The same number stands for other options.
+            1290 => ["read-only", "read_only"]
+                .iter()
+                .any(|option| refusal.message().contains(option)),
+            // InnoDB runs in read-only mode.
+            1836 => true,
+            _ => false,
+        }
+    }
+
     fn says_no_transaction(_: &sqlx::Error) -> bool {
         // A rollback of nothing is no error here.
         false
