@@ -245,7 +245,7 @@ pub enum Error {
         /// The model's table.
         table: &'static str,
         /// Why.
-        source: Box<Error>,
+        source: Box<Self>,
     },
     /// This database, or this kind of executor, cannot do it.
     #[error("{dialect} cannot do this: {what}")]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use packetboat_orm::{
-    ColumnDef, Counted, Executor, Field, Json, Model, ModelExt, Result, Sink, Source, SqlType,
+    ColumnDef, Counted, Field, Json, Model, ModelExt, Result, Sink, Source, SqlType,
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -22,7 +22,7 @@ async fn statements_are_bounded_by_their_bytes(bed: impl Bed) {
     let page = |n: usize| Page {
         id: 0,
         text: "t".repeat(30_000 + n),
-        image: (n % 2 == 0).then(|| vec![7; 30_000]),
+        image: n.is_multiple_of(2).then(|| vec![7; 30_000]),
     };
     let mut pages: Vec<Page> = (0..500).map(page).collect();
     let mut db = Counted::new(bed.db());

@@ -99,6 +99,10 @@ pub(super) fn is_counted(table: &'static Table) -> bool {
 }
 
 #[cfg(test)]
+#[allow(
+    unused_qualifications,
+    reason = "what is derived names everything by its path"
+)]
 mod tests {
     use packetboat_orm_derive::Model;
 
