@@ -22,8 +22,14 @@ pub(crate) trait Bed: Clone + Send + Sync + 'static {
     /// The pool.
     type Pool: Pooled + Executor<Tx = Self::Tx> + 'static;
 
-    /// Creates the database and connects to it; `None` where its server is not there.
-    async fn make() -> Option<Self>;
+    /// Creates a database on such a server and connects to it; `None` where the server is not there.
+    async fn make(server: Dialect) -> Option<Self>;
+
+    /// A database of its own on the same server.
+    async fn another(&self) -> Self {
+        let another = Self::make(self.server()).await;
+        another.expect("one more, where there was a first")
+    }
 
     /// The pool, as one passes it: `&pool`.
     fn db(&self) -> impl Executor<Tx = Self::Tx> + Copy;
@@ -39,6 +45,9 @@ pub(crate) trait Bed: Clone + Send + Sync + 'static {
         DbPool::connect(self.url()).await.expect("a second pool")
     }
 
+    /// What it runs on.
+    fn server(&self) -> Dialect;
+
     /// The database's URL.
     fn url(&self) -> &str;
 }
@@ -48,25 +57,26 @@ fn opening(source: sqlx::Error) -> Error {
 }
 
 macro_rules! beds {
-    ($($(#[$doc:meta])* $bed:ident($pool:ty): $server:ident, $connect:expr;)+) => {$(
+    ($($(#[$doc:meta])* $bed:ident($pool:ty): $connect:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Clone)]
         pub(crate) struct $bed {
             // Dropped first, so that nobody is connected to the database when it is removed.
             pool: $pool,
             database: Arc<Database>,
+            server: Dialect,
         }
 
         impl Bed for $bed {
             type Tx = <$pool as Executor>::Tx;
             type Pool = $pool;
 
-            async fn make() -> Option<Self> {
-                let database = Arc::new(Database::fresh(Dialect::$server).await?);
+            async fn make(server: Dialect) -> Option<Self> {
+                let database = Arc::new(Database::fresh(server).await?);
                 let pool = Self::connect(database.url().to_owned())
                     .await
                     .expect("a pool over a fresh database");
-                Some(Self { pool, database })
+                Some(Self { pool, database, server })
             }
 
             fn db(&self) -> impl Executor<Tx = Self::Tx> + Copy {
@@ -85,6 +95,10 @@ macro_rules! beds {
                 }
             }
 
+            fn server(&self) -> Dialect {
+                self.server
+            }
+
             fn url(&self) -> &str {
                 self.database.url()
             }
@@ -94,26 +108,22 @@ macro_rules! beds {
 
 beds! {
     /// sqlx's pool over SQLite.
-    Sqlite(SqlitePool): Sqlite, async |url: String| {
+    Sqlite(SqlitePool): async |url: String| {
         SqlitePoolOptions::new().max_connections(CONNECTIONS).connect(&url).await.map_err(opening)
     };
     /// sqlx's pool over PostgreSQL.
-    Postgres(PgPool): Postgres, async |url: String| {
+    Postgres(PgPool): async |url: String| {
         PgPoolOptions::new().max_connections(CONNECTIONS).connect(&url).await.map_err(opening)
     };
     /// sqlx's pool over MariaDB.
-    MySql(MySqlPool): MySql, async |url: String| {
+    MySql(MySqlPool): async |url: String| {
         MySqlPoolOptions::new().max_connections(CONNECTIONS).connect(&url).await.map_err(opening)
     };
     /// A SQLite file with one writer and several readers.
-    SqliteFile(sqlite::Pool): Sqlite, async |url: String| {
+    SqliteFile(sqlite::Pool): async |url: String| {
         let path = url.trim_start_matches("sqlite://").trim_end_matches("?mode=rwc").to_owned();
         sqlite::open(path).await
     };
-    /// The pool chosen by a URL, which is one over SQLite.
-    SqliteByUrl(DbPool): Sqlite, async |url: String| DbPool::connect(&url).await;
-    /// The pool chosen by a URL, which is one over PostgreSQL.
-    PostgresByUrl(DbPool): Postgres, async |url: String| DbPool::connect(&url).await;
-    /// The pool chosen by a URL, which is one over MariaDB.
-    MySqlByUrl(DbPool): MySql, async |url: String| DbPool::connect(&url).await;
+    /// The pool chosen by a URL, over any of them: one type, so that the tests are compiled once for it.
+    ByUrl(DbPool): async |url: String| DbPool::connect(&url).await;
 }

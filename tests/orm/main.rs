@@ -22,6 +22,7 @@ mod cancel;
 mod counted;
 mod edges;
 mod errors;
+mod executors;
 mod expressions;
 mod fields;
 mod foreign;
@@ -65,14 +66,16 @@ mod zones;
 
 /// Instantiates the tests of a file on every database.
 macro_rules! on_every_database {
-    (@on $room:ident $bed:ident: $($test:ident)+) => {
+    (@on $room:ident $bed:ident($server:ident): $($test:ident)+) => {
         mod $room {
+            use packetboat_orm::Dialect;
+
             use crate::bed::{Bed as _, $bed};
 
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    if let Some(bed) = $bed::make().await {
+                    if let Some(bed) = $bed::make(Dialect::$server).await {
                         super::$test(bed).await;
                     }
                 }
@@ -80,13 +83,13 @@ macro_rules! on_every_database {
         }
     };
     ($($test:ident),+ $(,)?) => {
-        $crate::on_every_database!(@on on_sqlite Sqlite: $($test)+);
-        $crate::on_every_database!(@on on_sqlite_file SqliteFile: $($test)+);
-        $crate::on_every_database!(@on on_postgres Postgres: $($test)+);
-        $crate::on_every_database!(@on on_mysql MySql: $($test)+);
-        $crate::on_every_database!(@on on_sqlite_by_url SqliteByUrl: $($test)+);
-        $crate::on_every_database!(@on on_postgres_by_url PostgresByUrl: $($test)+);
-        $crate::on_every_database!(@on on_mysql_by_url MySqlByUrl: $($test)+);
+        $crate::on_every_database!(@on on_sqlite Sqlite(Sqlite): $($test)+);
+        $crate::on_every_database!(@on on_sqlite_file SqliteFile(Sqlite): $($test)+);
+        $crate::on_every_database!(@on on_postgres Postgres(Postgres): $($test)+);
+        $crate::on_every_database!(@on on_mysql MySql(MySql): $($test)+);
+        $crate::on_every_database!(@on on_sqlite_by_url ByUrl(Sqlite): $($test)+);
+        $crate::on_every_database!(@on on_postgres_by_url ByUrl(Postgres): $($test)+);
+        $crate::on_every_database!(@on on_mysql_by_url ByUrl(MySql): $($test)+);
     };
 }
 pub(crate) use on_every_database;
@@ -94,9 +97,9 @@ pub(crate) use on_every_database;
 /// Instantiates the tests of a file on the pool that a URL chooses, on every database: for what takes that pool alone.
 macro_rules! on_each_server {
     ($($test:ident),+ $(,)?) => {
-        $crate::on_every_database!(@on on_sqlite_by_url SqliteByUrl: $($test)+);
-        $crate::on_every_database!(@on on_postgres_by_url PostgresByUrl: $($test)+);
-        $crate::on_every_database!(@on on_mysql_by_url MySqlByUrl: $($test)+);
+        $crate::on_every_database!(@on on_sqlite_by_url ByUrl(Sqlite): $($test)+);
+        $crate::on_every_database!(@on on_postgres_by_url ByUrl(Postgres): $($test)+);
+        $crate::on_every_database!(@on on_mysql_by_url ByUrl(MySql): $($test)+);
     };
 }
 pub(crate) use on_each_server;

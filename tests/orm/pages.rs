@@ -256,7 +256,9 @@ async fn a_cursor_of_what_is_never_stored_is_refused(bed: impl Bed) {
     let db = bed.db();
     many(db).await;
     // The sum over a cursor has no key, so anybody can make one: here it is another database that does.
-    let other = crate::bed::Sqlite::make().await.expect("a database");
+    let other = crate::bed::Sqlite::make(Dialect::Sqlite)
+        .await
+        .expect("a database");
     let mut toys = many(other.db()).await;
     toys[0].title = "a\0b".to_owned();
     toys[0].update(other.db()).await.expect("an update");

@@ -93,11 +93,11 @@ async fn databases<B: Bed, const N: usize>(
     names: [&str; N],
 ) -> [(B, Faulty<B::Pool>); N] {
     let mut databases = Vec::new();
-    let mut first = Some(first);
-    for name in names {
-        let bed = match first.take() {
-            Some(bed) => bed,
-            None => B::make().await.expect("one more, where there was a first"),
+    for (number, name) in names.into_iter().enumerate() {
+        let bed = if number == 0 {
+            first.clone()
+        } else {
+            first.another().await
         };
         authors(bed.db(), &[name]).await;
         Bystander::create_table(bed.db()).await.expect("a table");

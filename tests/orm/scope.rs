@@ -421,7 +421,9 @@ async fn no_statement_leaves_its_tenant(bed: impl Bed) {
 /// In one transaction, so that no disk is waited for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn none_of_ten_thousand_statements_leaves_its_tenant() {
-    let bed = crate::bed::Sqlite::make().await.expect("SQLite is here");
+    let bed = crate::bed::Sqlite::make(packetboat_orm::Dialect::Sqlite)
+        .await
+        .expect("SQLite is here");
     tables(bed.db()).await;
     let mut tx = begin(bed.db()).await.expect("a transaction");
     play(10_000, &mut tx).await;

@@ -22,7 +22,7 @@ async fn tenants<B: Bed>(
 ) -> (Vec<TenantName>, Tenants<B::Pool>, Vec<B>) {
     let mut beds = vec![first];
     while beds.len() < count {
-        beds.push(B::make().await.expect("one more, where there was a first"));
+        beds.push(beds[0].another().await);
     }
     let mut names = Vec::new();
     let mut urls = HashMap::new();

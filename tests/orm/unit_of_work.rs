@@ -132,14 +132,8 @@ async fn over_a_router_it_begins_on_a_reader(bed: impl Bed) {
             ["writer", "new", "other"]
         );
     }
-    let Some(reader) = make_like(&bed).await else {
-        return;
-    };
+    let reader = bed.another().await;
     over(bed, reader).await;
-}
-
-async fn make_like<B: Bed>(_: &B) -> Option<B> {
-    B::make().await
 }
 
 crate::on_every_database![
