@@ -221,4 +221,4 @@ crate::on_every_database![
     a_null_says_nothing_of_what_the_others_put,
 ];
 
-crate::on_every_database!(@on on_postgres_alone Postgres: a_field_of_the_drivers_own_may_begin_with_null);
+crate::on_every_database!(@on only_on_postgres Postgres(Postgres): a_field_of_the_drivers_own_may_begin_with_null);

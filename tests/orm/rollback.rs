@@ -88,17 +88,17 @@ async fn a_constraint_as_usual_does_not(bed: impl Bed) {
     assert_eq!(words(bed.db()).await, ["a", "b"]);
 }
 
-crate::on_every_database!(@on on_sqlite Sqlite:
+crate::on_every_database!(@on only_on_sqlite Sqlite(Sqlite):
     a_constraint_that_rolls_back_ends_the_transaction
     a_trigger_that_rolls_back_ends_the_transaction
     a_constraint_as_usual_does_not
 );
-crate::on_every_database!(@on on_sqlite_file SqliteFile:
+crate::on_every_database!(@on only_on_sqlite_file SqliteFile(Sqlite):
     a_constraint_that_rolls_back_ends_the_transaction
     a_trigger_that_rolls_back_ends_the_transaction
     a_constraint_as_usual_does_not
 );
-crate::on_every_database!(@on on_sqlite_by_url SqliteByUrl:
+crate::on_every_database!(@on only_on_sqlite_by_url ByUrl(Sqlite):
     a_constraint_that_rolls_back_ends_the_transaction
     a_trigger_that_rolls_back_ends_the_transaction
     a_constraint_as_usual_does_not

@@ -2,7 +2,8 @@
 //!
 //! A test of the suite is named `room::on_DATABASE::test`, with `_by_url` behind the database where the pool is the one
 //! that a URL chooses. What runs on SQLite's own pool runs on every own pool, what runs on SQLite by its URL runs on
-//! every URL. A test that never runs on SQLite is about what only a server does, as being cut off, and is left out.
+//! every URL. A test that never runs on SQLite is about what only a server does, as being cut off, and is left out, as is
+//! one in a room `only_on_DATABASE`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
