@@ -86,6 +86,34 @@ fn arithmetic_is_checked_in_release() {
 }
 
 #[test]
+fn the_checks_look_at_every_feature() {
+    let files = files();
+    let text = |path: &str| {
+        let found = files.iter().find(|(name, _)| name == Path::new(path));
+        &found.expect("a file of the repository").1
+    };
+    let checks = text("tests/run.d/steps.sh");
+    for (folder, except) in [
+        ("dispatch", None),
+        ("framing", None),
+        ("orm", None),
+        ("tests/bench", Some("peers")),
+    ] {
+        let manifest = text(&format!("{folder}/Cargo.toml"));
+        let manifest = manifest.parse::<toml::Table>().expect("a manifest");
+        let package = manifest["package"]["name"].as_str().expect("a name");
+        let features = manifest.get("features").and_then(toml::Value::as_table);
+        for feature in features.into_iter().flat_map(toml::Table::keys) {
+            let is_named = checks.contains(&format!("{package}/{feature}"));
+            assert!(
+                is_named || feature == "default" || Some(feature.as_str()) == except,
+                "{package}/{feature} is looked at by no check"
+            );
+        }
+    }
+}
+
+#[test]
 fn no_file_names_a_path_of_somebodys_machine() {
     let folders = ["home", "root", "Users", "work", "opt", "workspace"];
     let words = folders.map(|folder| format!(" /{folder}/"));

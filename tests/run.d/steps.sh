@@ -65,28 +65,31 @@ cargo fmt --manifest-path tests/outside/Cargo.toml --check -- --color never
 COMMANDS
 }
 
-# Everything with every feature; of fewer features only what is published, since each set of them is checked anew with all
-# that it stands on.
-#
-# The benchmarks' peers are other ORMs and servers, whole, and take minutes to build: only a long run looks at them.
+# The whole workspace with every feature but the benchmarks' peers, which are other ORMs, whole, and take minutes to build.
+# All steps choose the same: another choice of packages or features gives their dependencies other features, and all that
+# stands on those is built anew.
+features=packetboat-dispatch/tower,packetboat-orm/mysql,packetboat-orm/postgres,packetboat-orm/sqlite,packetboat-orm/test
+everything="--workspace --no-default-features --features $features"
+
+# What is published also without features; a long run looks at each of them alone, and at the benchmarks with their peers.
 check_clippy() {
-    local bench="--no-default-features"
-    [ "$mode" != long ] || bench="--all-features"
+    local long=
+    [ "$mode" != long ] || long=$(
+        for feature in orm/sqlite orm/postgres orm/mysql dispatch/tower; do
+            echo "cargo clippy -p packetboat-${feature%/*} --lib --features ${feature#*/} -- -D warnings"
+        done
+        echo "cargo clippy -p packetboat-bench --all-targets -- -D warnings"
+    )
     each <<COMMANDS
-cargo clippy --workspace --exclude packetboat-bench --all-targets --all-features -- -D warnings
-cargo clippy -p packetboat-bench --all-targets $bench -- -D warnings
-cargo clippy -p packetboat-orm --lib -- -D warnings
-cargo clippy -p packetboat-orm --lib --features sqlite -- -D warnings
-cargo clippy -p packetboat-orm --lib --features postgres -- -D warnings
-cargo clippy -p packetboat-orm --lib --features mysql -- -D warnings
-cargo clippy -p packetboat-dispatch --lib -- -D warnings
-cargo clippy -p packetboat-dispatch --lib --features tower -- -D warnings
+cargo clippy $everything --all-targets -- -D warnings
+cargo clippy -p packetboat-dispatch -p packetboat-orm --lib -- -D warnings
+$long
 COMMANDS
 }
 
 check_docs() {
     export RUSTDOCFLAGS="-D warnings"
-    each <<<"cargo doc --workspace --exclude packetboat-bench --no-deps --all-features"
+    each <<<"cargo doc $everything --no-deps"
 }
 
 check_licences() {
@@ -100,7 +103,7 @@ run_tests() {
     if type -P cargo-nextest >/dev/null; then
         # The quick run leaves out, by name, what needs a server.
         [ "$mode" != quick ] || filter=(-E 'not test(/on_(mysql|postgres)/)')
-        cargo nextest run --config-file tests/nextest.toml --workspace --exclude packetboat-bench --all-features --no-fail-fast "${filter[@]+"${filter[@]}"}"
+        cargo nextest run --config-file tests/nextest.toml $everything --no-fail-fast "${filter[@]+"${filter[@]}"}"
         status=$?
         summary=$(grep -E '^ +Summary ' "$log" | tail -n 1)
         count "$(number_before passed "$summary")" \
@@ -110,15 +113,15 @@ run_tests() {
     note "by cargo test, since cargo-nextest is absent"
     [ "$mode" != quick ] || filter=(--skip on_mysql --skip on_postgres)
     # Says which package a test program belongs to, which cargo's own lines do not.
-    cargo test --workspace --exclude packetboat-bench --all-features --tests --no-run --message-format=json >"$logs/artifacts.json" || return 1
-    cargo test --workspace --exclude packetboat-bench --all-features --tests --no-fail-fast -- "${filter[@]+"${filter[@]}"}"
+    cargo test $everything --tests --no-run --message-format=json >"$logs/artifacts.json" || return 1
+    cargo test $everything --tests --no-fail-fast -- "${filter[@]+"${filter[@]}"}"
     status=$?
     count_results
     return $status
 }
 
 run_doctests() {
-    cargo test --doc --workspace --exclude packetboat-bench --all-features --no-fail-fast
+    cargo test --doc $everything --no-fail-fast
     local status=$?
     count_results
     return $status
@@ -148,7 +151,7 @@ run_demo() {
 # The crates' own examples, which fail where something does not hold. Built as the tests are, so that little is built.
 run_examples() {
     each <<COMMANDS
-cargo build --workspace --exclude packetboat-bench --all-features --examples
+cargo build $everything --examples
 $target/debug/examples/tour
 $target/debug/examples/client
 $target/debug/examples/blocking_client
