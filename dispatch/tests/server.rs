@@ -371,7 +371,7 @@ async fn a_flood_from_one_address_is_capped_and_logged_a_few_times() {
     for mut peer in open.drain(..) {
         let sent = peer
             .io
-            .write_all(&common::frame(br#"{"type": "echo", "text": "x"}"#))
+            .write_all(&frame(br#"{"type": "echo", "text": "x"}"#))
             .await;
         if sent.is_ok() && peer.reply().await.is_some() {
             // Kept open, so that its place is not given to the next.
@@ -432,7 +432,7 @@ async fn a_limit_of_time_without_end_is_none() {
     sleep(Duration::from_millis(20)).await;
     let slow = peer.ask(r#"{"type": "slow", "ms": 20}"#).await;
     assert_eq!(slow["text"], "slow");
-    let upload = common::frame(br#"{"type": "upload", "name": "x", "file_size": 3}"#);
+    let upload = frame(br#"{"type": "upload", "name": "x", "file_size": 3}"#);
     let (begin, rest) = upload.split_at(9);
     peer.send_raw(begin).await;
     sleep(Duration::from_millis(20)).await;
