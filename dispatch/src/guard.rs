@@ -84,3 +84,14 @@ impl<S: Sync> Guard<S> for LoggedIn {
         call.session().await?.ok_or_else(Rejection::not_logged_in)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_is_named_by_its_type_alone() {
+        assert_eq!(Guard::<()>::name(&Anyone), "Anyone");
+        assert_eq!(Guard::<()>::name(&LoggedIn), "LoggedIn");
+    }
+}

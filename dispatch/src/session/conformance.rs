@@ -116,3 +116,46 @@ fn session(subject: &str, created: SystemTime) -> Session {
     let key = SessionId::generate().key();
     Session::new(key, subject, true, created, lifetime)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::async_trait;
+    use crate::session::{SessionKey, StoreError};
+
+    /// Takes everything, and has nothing.
+    struct Forgetful;
+
+    #[async_trait]
+    impl SessionStore for Forgetful {
+        async fn insert(&self, _: &Session) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn load(&self, _: &SessionKey) -> Result<Option<Session>, StoreError> {
+            Ok(None)
+        }
+
+        async fn touch(&self, _: &SessionKey, _: SystemTime) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn remove(&self, _: &SessionKey) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn remove_subject(&self, _: &str) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn sweep(&self, _: SystemTime) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "what was stored comes back")]
+    async fn a_store_that_keeps_nothing_is_found_out() {
+        check_store(&Forgetful).await;
+    }
+}

@@ -260,6 +260,10 @@ mod tests {
         // printf '' | xxd: sixteen zero bytes, as sha256sum says.
         let id: SessionId = "0".repeat(32).parse().expect("valid");
         let expected = "374708fff7719dd5979ec875d56cd2286f6d3cf7ec317a3b25632aab28ec37bb";
-        assert_eq!(id.key().to_hex(), expected);
+        let key = id.key();
+        assert_eq!(key.to_hex(), expected);
+        // What a store writes down is the same key when it is read again.
+        assert_eq!(hex(key.as_bytes()), expected);
+        assert_eq!(SessionKey::from(*key.as_bytes()), key);
     }
 }

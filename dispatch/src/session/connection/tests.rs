@@ -66,6 +66,17 @@ async fn kept_session_is_valid_everywhere_until_logout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn logout_ends_what_was_presented_and_nothing_else() {
+    let connection = manager().connection(Peer::new(None));
+    let id = login(&connection, false).await;
+    let stranger = SessionId::generate();
+    connection.logout(&stranger).await.expect("no error");
+    assert_eq!(subject(&connection, &id).await.as_deref(), Some("ann"));
+    connection.logout(&id).await.expect("ended");
+    assert_eq!(subject(&connection, &id).await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn login_never_adopts_a_presented_id_and_ends_its_session() {
     for keep in [false, true] {
         let connection = manager().connection(Peer::new(None));
