@@ -74,6 +74,12 @@ where
     W: Shape,
 {
     /// The order that a stranger learns nothing by: guard, extractors, message, handler.
+    ///
+    /// The guard stands innermost, behind all middleware, and is called and not made one of them. As
+    /// middleware it would hand its identity on in the call's extensions, where a handler finds it by
+    /// type at run time, or does not; here `G::Identity` is a type that the handler must agree with.
+    /// And each request would pay for three boxes: the rest of the way, the middleware's future and
+    /// the route's.
     async fn run(&self, call: Call, message: Result<M, Rejection>) -> Result<Response, Rejection> {
         let wire = call.wire();
         let identity = self.guard.check(&call, &self.state).await?;
