@@ -123,6 +123,14 @@ async fn bystanders(db: impl Executor) -> Vec<Bystander> {
         .expect("the other table is there")
 }
 
+/// A row of each payload, in one batch.
+async fn victims(db: impl Executor) -> Vec<Victim> {
+    let of = |(number, payload): (usize, &&'static str)| Victim::of(payload, number);
+    let mut rows = CORPUS.iter().enumerate().map(of).collect::<Vec<_>>();
+    Victim::insert_all(&mut rows, db).await.expect("a batch");
+    rows
+}
+
 async fn payloads_are_written_and_read_as_they_are(bed: impl Bed) {
     let db = bed.db();
     let before = tables(db).await;
@@ -162,12 +170,7 @@ async fn payloads_are_written_and_read_as_they_are(bed: impl Bed) {
 async fn payloads_in_filters_find_themselves_alone(bed: impl Bed) {
     let db = bed.db();
     let before = tables(db).await;
-    let mut rows = CORPUS
-        .iter()
-        .enumerate()
-        .map(|(number, payload)| Victim::of(payload, number))
-        .collect::<Vec<_>>();
-    Victim::insert_all(&mut rows, db).await.expect("a batch");
+    let rows = victims(db).await;
     for (row, payload) in rows.iter().zip(CORPUS) {
         let raw = |text: &'static str| -> Sql { sql(text).bind(*payload) };
         let quoted = match db.dialect() {
@@ -205,12 +208,7 @@ async fn payloads_in_filters_find_themselves_alone(bed: impl Bed) {
 async fn payloads_in_updates_and_deletes_touch_one_row(bed: impl Bed) {
     let db = bed.db();
     let before = tables(db).await;
-    let mut rows = CORPUS
-        .iter()
-        .enumerate()
-        .map(|(number, payload)| Victim::of(payload, number))
-        .collect::<Vec<_>>();
-    Victim::insert_all(&mut rows, db).await.expect("a batch");
+    victims(db).await;
     for payload in CORPUS {
         let update = Victim::select()
             .filter(victim::select.eq(*payload))
@@ -242,12 +240,7 @@ fn matches(text: &[char], pattern: &[char]) -> bool {
 async fn payloads_in_patterns_match_what_they_say(bed: impl Bed) {
     let db = bed.db();
     let before = tables(db).await;
-    let mut rows = CORPUS
-        .iter()
-        .enumerate()
-        .map(|(number, payload)| Victim::of(payload, number))
-        .collect::<Vec<_>>();
-    Victim::insert_all(&mut rows, db).await.expect("a batch");
+    victims(db).await;
     // Beside the corpus, what means something to one database's patterns or to another's.
     let special = [
         "*", "[a-z]*", "[!a]", "!", "!%", "\\%", "a\\_b", "^", "]", "", "🛥", "\u{202e}",
@@ -406,12 +399,7 @@ async fn payloads_as_keys_of_relations_find_their_own(bed: impl Bed) {
 async fn payloads_in_larger_queries_stay_values(bed: impl Bed) {
     let db = bed.db();
     let before = tables(db).await;
-    let mut rows = CORPUS
-        .iter()
-        .enumerate()
-        .map(|(number, payload)| Victim::of(payload, number))
-        .collect::<Vec<_>>();
-    Victim::insert_all(&mut rows, db).await.expect("a batch");
+    let rows = victims(db).await;
     for (row, payload) in rows.iter().zip(CORPUS) {
         let own = || Victim::select().filter(victim::name.eq(&row.name));
         let found = Victim::select()
@@ -444,12 +432,7 @@ async fn payloads_in_larger_queries_stay_values(bed: impl Bed) {
 async fn payloads_in_cursors_lead_through_every_row_once(bed: impl Bed) {
     let db = bed.db();
     let before = tables(db).await;
-    let mut rows = CORPUS
-        .iter()
-        .enumerate()
-        .map(|(number, payload)| Victim::of(payload, number))
-        .collect::<Vec<_>>();
-    Victim::insert_all(&mut rows, db).await.expect("a batch");
+    victims(db).await;
     let query = || Victim::select().order_by(victim::text.desc());
     let mut cursor = None;
     let mut texts = Vec::new();
