@@ -1,15 +1,15 @@
 //! Whether the orm suite was the same on every database, and how many of its tests ran on each.
 //!
-//! A test of the suite is named `room::on_DATABASE::test`, with `_by_url` behind the database where the pool is the one
-//! that a URL chooses. What runs on SQLite's own pool runs on every own pool, what runs on SQLite by its URL runs on
-//! every URL. A test that never runs on SQLite is about what only a server does, as being cut off, and is left out, as is
-//! one in a room `only_on_DATABASE`.
+//! The suite is the test programs `orm-THEME`. A test of it is named `room::on_DATABASE::test`, with `_by_url` behind the
+//! database where the pool is the one that a URL chooses. What runs on SQLite's own pool runs on every own pool, what
+//! runs on SQLite by its URL runs on every URL. A test that never runs on SQLite is about what only a server does, as
+//! being cut off, and is left out, as is one in a room `only_on_DATABASE`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::results::Results;
 
-const SUITE: &str = "packetboat-tests::tests/orm::";
+const SUITE: &str = "packetboat-tests::tests/orm-";
 const POOLS: [&str; 4] = ["mysql", "postgres", "sqlite", "sqlite_file"];
 const URLS: [&str; 3] = ["mysql_by_url", "postgres_by_url", "sqlite_by_url"];
 
@@ -73,33 +73,36 @@ mod tests {
     #[test]
     fn a_test_that_lacks_a_database_is_named() {
         let mut ran = results(&[
-            "write::on_sqlite::keys",
-            "write::on_sqlite_file::keys",
-            "write::on_postgres::keys",
-            "write::on_mysql::keys",
+            "writing::write::on_sqlite::keys",
+            "writing::write::on_sqlite_file::keys",
+            "writing::write::on_postgres::keys",
+            "writing::write::on_mysql::keys",
         ]);
         let counted = count(&ran);
         assert_eq!(counted.lacking, Vec::<String>::new());
         assert_eq!(counted.counts["mysql"], 1);
-        ran.remove(&format!("{SUITE}write::on_mysql::keys"));
+        ran.remove(&format!("{SUITE}writing::write::on_mysql::keys"));
         let counted = count(&ran);
-        assert_eq!(counted.lacking, ["write::on_mysql::keys"]);
+        assert_eq!(counted.lacking, ["writing::write::on_mysql::keys"]);
         assert!(!counted.counts.contains_key("mysql"));
     }
 
     #[test]
     fn pools_by_url_are_counted_for_themselves() {
         let counted = count(&results(&[
-            "migrate::on_sqlite_by_url::kills",
-            "migrate::on_mysql_by_url::kills",
+            "tables::migrate::on_sqlite_by_url::kills",
+            "tables::migrate::on_mysql_by_url::kills",
         ]));
-        assert_eq!(counted.lacking, ["migrate::on_postgres_by_url::kills"]);
+        assert_eq!(
+            counted.lacking,
+            ["tables::migrate::on_postgres_by_url::kills"]
+        );
         assert_eq!(counted.counts.len(), 2);
     }
 
     #[test]
     fn what_only_a_server_does_is_left_out() {
-        let counted = count(&results(&["restart::on_postgres::a_crash"]));
+        let counted = count(&results(&["connections::restart::on_postgres::a_crash"]));
         assert_eq!(counted, Databases::default());
     }
 }
