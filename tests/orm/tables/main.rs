@@ -9,6 +9,7 @@ mod foreign;
 mod keys;
 mod migrate;
 mod migrate_back;
+mod properties;
 mod schema;
 mod zones;
 

@@ -9,7 +9,6 @@ mod errors;
 mod generated;
 mod hooks;
 mod injection;
-mod properties;
 mod read_back;
 mod roles;
 mod scope;
