@@ -191,6 +191,7 @@ impl<T: Decode> Decode for Option<T> {
     const WIDTH: usize = T::WIDTH;
     const NAMED: bool = T::NAMED;
 
+    #[inline]
     fn decode<R: Source>(row: &R, at: usize) -> Result<Self> {
         for index in at..at + T::WIDTH {
             if !row.is_null(index, ColumnDef::UNNAMED)? {
@@ -208,6 +209,7 @@ macro_rules! tuples {
             const WIDTH: usize = 0 $(+ $part::WIDTH)+;
             const NAMED: bool = true $(&& $part::NAMED)+;
 
+            #[inline]
             fn decode<R: Source>(row: &R, at: usize) -> Result<Self> {
                 let mut next = at;
                 let mut skip = |width| {

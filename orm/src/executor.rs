@@ -271,6 +271,7 @@ impl<T: Decode> Collect for Vec<T> {
         Demand::All
     }
 
+    #[inline]
     fn row<R: Source>(&mut self, row: &R) -> Result<ControlFlow<()>> {
         self.push(T::decode(row, 0)?);
         Ok(ControlFlow::Continue(()))

@@ -48,6 +48,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         impl #krate::Decode for #ident {
             const WIDTH: usize = 1;
 
+            #[inline]
             fn decode<R: #krate::Source>(row: &R, at: usize) -> #krate::Result<Self> {
                 #krate::Field::get(row, at, #krate::ColumnDef::UNNAMED)
             }
@@ -85,6 +86,7 @@ fn newtype(input: &DeriveInput, data: &DataStruct, krate: &TokenStream) -> Resul
                 #krate::Field::put(&#access, column, sink)
             }
 
+            #[inline]
             fn get<R: #krate::Source>(
                 row: &R,
                 index: usize,
@@ -164,6 +166,7 @@ fn text_enum(input: &DeriveInput, data: &DataEnum, krate: &TokenStream) -> Resul
                 sink.text(column, match self { #(Self::#idents => #names,)* })
             }
 
+            #[inline]
             fn get<R: #krate::Source>(
                 row: &R,
                 index: usize,
@@ -200,6 +203,7 @@ fn integer_enum(input: &DeriveInput, data: &DataEnum, krate: &TokenStream) -> Re
                 sink.i32(column, match self { #(Self::#idents => Self::#idents as i32,)* })
             }
 
+            #[inline]
             fn get<R: #krate::Source>(
                 row: &R,
                 index: usize,

@@ -252,6 +252,7 @@ fn implementation(
                 const WIDTH: usize = #width;
                 const NAMED: bool = true;
 
+                #[inline]
                 fn decode<R: #krate::Source>(row: &R, at: usize) -> #krate::Result<Self> {
                     ::core::result::Result::Ok(Self { #(#gets)* })
                 }

@@ -49,6 +49,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         impl #krate::Decode for #ident {
             const WIDTH: usize = 0 #(+ <#types as #krate::Decode>::WIDTH)*;
 
+            #[inline]
             fn decode<R: #krate::Source>(row: &R, at: usize) -> #krate::Result<Self> {
                 ::core::result::Result::Ok(Self {
                     #(#names: <#types as #krate::Decode>::decode(row, at + #offsets)?,)*

@@ -100,6 +100,7 @@ impl Field for bool {
         sink.bool(column, *self)
     }
 
+    #[inline]
     fn get<R: Source>(row: &R, index: usize, column: &ColumnDef) -> Result<Self> {
         row.bool(index, column)
     }
@@ -112,6 +113,7 @@ impl Field for Vec<u8> {
         sink.bytes(column, self)
     }
 
+    #[inline]
     fn get<R: Source>(row: &R, index: usize, column: &ColumnDef) -> Result<Self> {
         row.bytes(index, column)
     }
@@ -125,6 +127,7 @@ impl Field for Uuid {
         sink.uuid(column, *self)
     }
 
+    #[inline]
     fn get<R: Source>(row: &R, index: usize, column: &ColumnDef) -> Result<Self> {
         row.uuid(index, column)
     }
@@ -149,6 +152,7 @@ impl<T: Field> Field for Option<T> {
         }
     }
 
+    #[inline]
     fn get<R: Source>(row: &R, index: usize, column: &ColumnDef) -> Result<Self> {
         if row.is_null(index, column)? {
             Ok(None)

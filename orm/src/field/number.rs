@@ -15,6 +15,7 @@ macro_rules! integers {
                 sink.$method(column, *self $(as $wide)?)
             }
 
+            #[inline]
             fn get<R: Source>(row: &R, index: usize, column: &ColumnDef) -> Result<Self> {
                 Self::try_from(row.i64(index, column)?).map_err(|out_of_range| column.misfit(out_of_range))
             }
@@ -49,6 +50,7 @@ macro_rules! floats {
                 sink.$float(column, *self)
             }
 
+            #[inline]
             fn get<R: Source>(row: &R, index: usize, column: &ColumnDef) -> Result<Self> {
                 row.$float(index, column)
             }

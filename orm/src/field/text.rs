@@ -17,6 +17,7 @@ impl Field for String {
         sink.text(column, self)
     }
 
+    #[inline]
     fn get<R: Source>(row: &R, index: usize, column: &ColumnDef) -> Result<Self> {
         row.text(index, column)
     }

@@ -46,10 +46,36 @@ trait Cells: sealed::Sealed {
     /// Whether it is NULL.
     fn is_null(&self, index: usize, column: &ColumnDef) -> Result<bool>;
 
+    /// The value if it is an integer.
+    fn integer(&self, index: usize) -> Option<i64> {
+        match self.cell(index, ColumnDef::UNNAMED) {
+            Ok(Cell::Integer(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value if it is a text.
+    fn text(&self, index: usize) -> Option<&[u8]> {
+        match self.cell(index, ColumnDef::UNNAMED) {
+            Ok(Cell::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The error for a value that is not of the kind that was expected.
+    #[cold]
+    fn other_than(&self, expected: &str, index: usize, column: &ColumnDef) -> Error {
+        match self.cell(index, column) {
+            Ok(other) => other.instead_of(expected, column),
+            Err(error) => error,
+        }
+    }
+
+    #[inline]
     fn str(&self, index: usize, column: &ColumnDef) -> Result<&str> {
-        match self.cell(index, column)? {
-            Cell::Text(text) => str::from_utf8(text).map_err(|error| column.misfit(error)),
-            other => Err(other.instead_of("TEXT", column)),
+        match Cells::text(self, index) {
+            Some(text) => str::from_utf8(text).map_err(|error| column.misfit(error)),
+            None => Err(self.other_than("TEXT", index, column)),
         }
     }
 
@@ -68,8 +94,22 @@ impl Cells for raw::Row<'_> {
         self.cell(index).ok_or_else(|| no_such(index, column))
     }
 
+    #[inline]
     fn is_null(&self, index: usize, column: &ColumnDef) -> Result<bool> {
-        self.is_null(index).ok_or_else(|| no_such(index, column))
+        match self.is_null(index) {
+            Some(is_null) => Ok(is_null),
+            None => Err(no_such(index, column)),
+        }
+    }
+
+    #[inline]
+    fn integer(&self, index: usize) -> Option<i64> {
+        self.integer(index)
+    }
+
+    #[inline]
+    fn text(&self, index: usize) -> Option<&[u8]> {
+        self.text(index)
     }
 }
 
@@ -109,6 +149,7 @@ impl Cells for SqliteRow {
 }
 
 impl<R: Cells> Source for R {
+    #[inline]
     fn is_null(&self, index: usize, column: &ColumnDef) -> Result<bool> {
         Cells::is_null(self, index, column)
     }
@@ -121,10 +162,11 @@ impl<R: Cells> Source for R {
         }
     }
 
+    #[inline]
     fn i64(&self, index: usize, column: &ColumnDef) -> Result<i64> {
-        match self.cell(index, column)? {
-            Cell::Integer(value) => Ok(value),
-            other => Err(other.instead_of("INTEGER", column)),
+        match self.integer(index) {
+            Some(value) => Ok(value),
+            None => Err(self.other_than("INTEGER", index, column)),
         }
     }
 
@@ -148,8 +190,12 @@ impl<R: Cells> Source for R {
         }
     }
 
+    #[inline]
     fn text(&self, index: usize, column: &ColumnDef) -> Result<String> {
-        self.str(index, column).map(str::to_owned)
+        match self.str(index, column) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => Err(error),
+        }
     }
 
     fn bytes(&self, index: usize, column: &ColumnDef) -> Result<Vec<u8>> {
@@ -195,7 +241,7 @@ impl<R: Cells> Source for R {
     }
 
     fn json(&self, index: usize, column: &ColumnDef) -> Result<String> {
-        self.text(index, column)
+        Source::text(self, index, column)
     }
 }
 

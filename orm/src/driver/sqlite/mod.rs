@@ -65,11 +65,12 @@ impl Driver for Sqlite {
         mut values: Values,
         mut out: C,
     ) -> Result<(C, Done)> {
-        if out.demand() != Demand::All {
+        let binds_many = !statement.kind().is_read() && values.are_many();
+        if out.demand() != Demand::All && !binds_many {
             return Self::run(home.get().await?, owes, statement, values, out).await;
         }
         let guess = Guess::of(statement);
-        if guess.is_many() {
+        if binds_many || guess.is_many() {
             match read(home, statement, values, out).await? {
                 Outcome::Read(out, rows, done) => {
                     guess.note(rows);

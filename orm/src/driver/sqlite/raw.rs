@@ -21,7 +21,7 @@ use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::sqlite::LockedSqliteHandle;
 
 use crate::driver::sqlite::cell::Cell;
-use crate::driver::sqlite::values::Value;
+use crate::driver::sqlite::values::Values;
 
 /// A connection, locked out of the thread that sqlx works on it with.
 pub(super) struct Handle<'c> {
@@ -114,7 +114,8 @@ pub(super) enum May {
     Write,
 }
 
-/// A prepared statement. Dropped, it is reset, so that it holds no lock of the database.
+/// A prepared statement, and the values that are bound to it. Dropped, it is reset, so that it holds no lock of the
+/// database, and no value is bound to it any more.
 pub(super) struct Query<'h> {
     statement: NonNull<ffi::sqlite3_stmt>,
     /// Whether it was prepared here, and is to be dropped here.
@@ -124,7 +125,7 @@ pub(super) struct Query<'h> {
     handle: PhantomData<&'h mut ffi::sqlite3>,
 }
 
-impl Query<'_> {
+impl<'h> Query<'h> {
     /// `None` where it is not for here: it writes and may not, or has parameters with names, which sqlx reads otherwise
     /// than SQLite.
     fn new(statement: NonNull<ffi::sqlite3_stmt>, is_own: bool, may: May) -> Option<Self> {
@@ -144,34 +145,35 @@ impl Query<'_> {
         fits.then_some(query)
     }
 
-    /// Binds the values in order. What has no value is NULL, as with sqlx.
-    pub(super) fn bind(&mut self, values: &[Value]) -> Result<(), Fault> {
+    /// Binds the values in order, which stay where they are. What has no value is NULL, as with sqlx.
+    pub(super) fn bind(&mut self, values: &'h Values) -> Result<(), Fault> {
         let statement = self.statement.as_ptr();
         // SAFETY: as in `new`.
         let count = unsafe { ffi::sqlite3_bind_parameter_count(statement) };
-        for (number, value) in (1..=count).zip(values) {
+        for (number, value) in (1..=count).zip(values.cells()) {
             // SAFETY: the statement lives and is not running; the number is one of its own; pointer and length are
-            // those of a slice, which SQLite copies before it returns (TRANSIENT).
+            // those of a slice, which SQLite does not copy (STATIC). The slice is borrowed as long as this query, which
+            // is never leaked, and unbinds it when it is dropped. A text is UTF-8, which SQLite is told.
             let code = unsafe {
                 match value {
-                    Value::Null => ffi::sqlite3_bind_null(statement, number),
-                    Value::Integer(value) => ffi::sqlite3_bind_int64(statement, number, *value),
-                    Value::Real(value) => ffi::sqlite3_bind_double(statement, number, *value),
-                    Value::Text(text) => ffi::sqlite3_bind_text64(
+                    Cell::Null => ffi::sqlite3_bind_null(statement, number),
+                    Cell::Integer(value) => ffi::sqlite3_bind_int64(statement, number, value),
+                    Cell::Real(value) => ffi::sqlite3_bind_double(statement, number, value),
+                    Cell::Text(text) => ffi::sqlite3_bind_text64(
                         statement,
                         number,
                         text.as_ptr().cast::<c_char>(),
                         text.len() as u64,
-                        ffi::SQLITE_TRANSIENT(),
+                        ffi::SQLITE_STATIC(),
                         ffi::SQLITE_UTF8 as u8,
                     ),
                     // An empty slice's pointer is no null, which would bind NULL.
-                    Value::Blob(bytes) => ffi::sqlite3_bind_blob64(
+                    Cell::Blob(bytes) => ffi::sqlite3_bind_blob64(
                         statement,
                         number,
                         bytes.as_ptr().cast(),
                         bytes.len() as u64,
-                        ffi::SQLITE_TRANSIENT(),
+                        ffi::SQLITE_STATIC(),
                     ),
                 }
             };
@@ -183,6 +185,7 @@ impl Query<'_> {
     }
 
     /// The next row; `None` after the last.
+    #[inline]
     pub(super) fn step(&mut self) -> Result<Option<Row<'_>>, Fault> {
         let statement = self.statement.as_ptr();
         // SAFETY: the statement lives, and no other thread uses it or its connection while the lock is held. No row of
@@ -214,6 +217,7 @@ impl Query<'_> {
     }
 
     /// What SQLite said of the last call that failed.
+    #[cold]
     fn fault(&self) -> Fault {
         // SAFETY: the statement lives, and so does its connection, whose last message is there, ends with NUL, and
         // stays until the next call. It is copied before that.
@@ -254,7 +258,6 @@ pub(super) struct Row<'q> {
 
 impl Row<'_> {
     /// The value in a column; `None` where there is no such column, or no memory.
-    #[inline]
     pub(super) fn cell(&self, index: usize) -> Option<Cell<'_>> {
         let value = self.value(index)?;
         // SAFETY: the value is one of the row that the statement stands on, and stays until the next step, for which the
@@ -283,6 +286,36 @@ impl Row<'_> {
                 }
                 _ => Cell::Null,
             })
+        }
+    }
+
+    /// The integer in a column; `None` where something else stands there, or nothing.
+    ///
+    /// This and [`text`](Self::text) are most of what is read. They give back what fits into registers: a [`Cell`] is
+    /// written to memory in parts and read again as a whole, for which the processor has to wait.
+    #[inline]
+    pub(super) fn integer(&self, index: usize) -> Option<i64> {
+        let value = self.value(index)?;
+        // SAFETY: as in `cell`.
+        unsafe {
+            (ffi::sqlite3_value_type(value) == ffi::SQLITE_INTEGER)
+                .then(|| ffi::sqlite3_value_int64(value))
+        }
+    }
+
+    /// The text in a column, not necessarily UTF-8; `None` where something else stands there, or nothing, or where there
+    /// is no memory for it.
+    #[inline]
+    pub(super) fn text(&self, index: usize) -> Option<&[u8]> {
+        let value = self.value(index)?;
+        // SAFETY: as in `cell`: the text stays until the next step, and its length is asked for after it.
+        unsafe {
+            if ffi::sqlite3_value_type(value) != ffi::SQLITE_TEXT {
+                return None;
+            }
+            let text = NonNull::new(ffi::sqlite3_value_text(value).cast_mut())?;
+            let len = usize::try_from(ffi::sqlite3_value_bytes(value)).ok()?;
+            Some(slice::from_raw_parts(text.as_ptr(), len))
         }
     }
 

@@ -1,12 +1,12 @@
 //! Many rows past sqlx: the connection goes to a thread that may block, and comes back with the rows collected.
 
-use std::future::Future as _;
+use std::future::{Future, poll_fn};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::ControlFlow;
 use std::panic;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use sqlx::Executor as _;
@@ -61,6 +61,9 @@ pub(super) enum Outcome<C> {
 
 /// Runs a statement on another thread.
 ///
+/// The connection is locked on this one: it has just answered the pool, and its thread, not asleep yet, answers again at
+/// once.
+///
 /// Dropped half way, a read is broken off, and the connection comes home by itself.
 pub(super) async fn read<C: Collect>(
     home: &mut Home<Sqlite>,
@@ -77,12 +80,25 @@ pub(super) async fn read<C: Collect>(
     };
     let _guard = InterruptOnDrop(Arc::clone(&interrupt), may);
     let statement = statement.clone();
-    let job = spawn_blocking(move || {
+    let shore = Arc::new(AtomicBool::new(false));
+    let crossing = Crossing(Arc::clone(&shore));
+    let mut job = Box::pin(async move {
         // By reference: it goes home last, whatever happens here, a panic of the collector too.
         let connection = journey.connection();
-        here(connection, &statement, may, values, out, &interrupt)
+        there(
+            connection, &statement, may, values, out, &interrupt, crossing,
+        )
+        .await
     });
-    match job.await {
+    let early = poll_fn(|context| match job.as_mut().poll(context) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending if shore.load(Ordering::Relaxed) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    if let Some(outcome) = early.await {
+        return outcome;
+    }
+    match spawn_blocking(move || Runtime::current().block_on(job)).await {
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
             Ok(payload) => panic::resume_unwind(payload),
@@ -91,6 +107,21 @@ pub(super) async fn read<C: Collect>(
                 source: sqlx::Error::WorkerCrashed,
             }),
         },
+    }
+}
+
+/// Waits to be carried to a thread that may block: it is pending the first time that it is polled, and says so.
+struct Crossing(Arc<AtomicBool>);
+
+impl Future for Crossing {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if self.0.swap(true, Ordering::Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -103,20 +134,22 @@ impl Drop for InterruptOnDrop {
     }
 }
 
-/// Reads on this thread.
-fn here<C: Collect>(
+/// Locks the connection, crosses over, and reads.
+async fn there<C: Collect>(
     connection: &mut SqliteConnection,
     statement: &Statement,
     may: May,
     values: Values,
     out: C,
     interrupt: &Arc<Interrupt>,
+    crossing: Crossing,
 ) -> Result<Outcome<C>> {
     let sql = statement.sql().trim();
+    let Some(mut handle) = lock(connection, interrupt).await? else {
+        return Ok(Outcome::Read(out, 0, Done::default()));
+    };
+    crossing.await;
     if !statement.is_persistent() {
-        let Some(mut handle) = lock(connection, interrupt)? else {
-            return Ok(Outcome::Read(out, 0, Done::default()));
-        };
         return match handle.prepare(sql, may) {
             Some(query) => collect(query, statement, may, values, out, interrupt),
             None => Ok(Outcome::Refused(values, out)),
@@ -124,35 +157,36 @@ fn here<C: Collect>(
     }
     // Found in sqlx's own cache of prepared statements, and brought into it by sqlx itself: so there is one cache, with
     // the size and the rules that the pool's owner gave it.
-    for is_prepared in [false, true] {
-        let Some(mut handle) = lock(connection, interrupt)? else {
-            return Ok(Outcome::Read(out, 0, Done::default()));
-        };
-        if let Some(query) = handle.cached(sql, may) {
-            return collect(query, statement, may, values, out, interrupt);
-        }
-        drop(handle);
-        let prepare = connection.prepare(statement.sql_str());
-        if is_prepared || Runtime::current().block_on(prepare).is_err() {
-            break;
-        }
+    if let Some(query) = handle.cached(sql, may) {
+        return collect(query, statement, may, values, out, interrupt);
     }
-    Ok(Outcome::Refused(values, out))
+    drop(handle);
+    if connection.prepare(statement.sql_str()).await.is_err() {
+        return Ok(Outcome::Refused(values, out));
+    }
+    let Some(mut handle) = lock(connection, interrupt).await? else {
+        return Ok(Outcome::Read(out, 0, Done::default()));
+    };
+    match handle.cached(sql, may) {
+        Some(query) => collect(query, statement, may, values, out, interrupt),
+        None => Ok(Outcome::Refused(values, out)),
+    }
 }
 
 /// Locks sqlx's thread out of the connection; `None` if nobody waits for the read any more.
-fn lock<'c>(
+async fn lock<'c>(
     connection: &'c mut SqliteConnection,
     interrupt: &Arc<Interrupt>,
 ) -> Result<Option<Handle<'c>>> {
-    let lock = Runtime::current()
-        .block_on(connection.lock_handle())
+    let lock = connection
+        .lock_handle()
+        .await
         .map_err(|source| Error::Connection { source })?;
     Ok(Handle::new(lock, Arc::clone(interrupt)))
 }
 
 fn collect<C: Collect>(
-    mut query: Query<'_>,
+    query: Query<'_>,
     statement: &Statement,
     may: May,
     values: Values,
@@ -160,7 +194,9 @@ fn collect<C: Collect>(
     interrupt: &Interrupt,
 ) -> Result<Outcome<C>> {
     let refused = |fault: Fault| refuse(sqlx::Error::Database(Box::new(fault)), statement);
-    query.bind(values.as_slice()).map_err(refused)?;
+    // Bound, it lives no longer than the values.
+    let mut query = query;
+    query.bind(&values).map_err(refused)?;
     let (mut rows, mut is_wanted) = (0, true);
     if interrupt.has_come() {
         return Ok(Outcome::Read(out, rows, Done::default()));
@@ -179,6 +215,7 @@ fn collect<C: Collect>(
             Ok(None) => break,
             // Another connection to a cache that they share: sqlx knows how to wait for it.
             Err(fault) if rows == 0 && fault.is_shared_cache_lock() => {
+                drop(query);
                 return Ok(Outcome::Refused(values, out));
             }
             Err(fault) => return Err(refused(fault)),
