@@ -13,7 +13,7 @@ use crate::schema;
 use crate::select::{On, Select};
 use crate::statement::{Kind, Statement};
 use crate::value::IntoValue;
-use crate::write::{self, Act, ColumnSet, KeyOf, Tracked, Upsert, act};
+use crate::write::{self, Act, Back, ColumnSet, KeyOf, Tracked, Upsert, act};
 
 /// Reading and writing, for every [`Model`].
 ///
@@ -99,7 +99,31 @@ pub trait ModelExt: Model {
         rows: &mut [Self],
         db: E,
     ) -> impl Future<Output = Result<u64>> + Send {
-        write::insert_all(rows, db, Location::caller())
+        write::insert_all(rows, Back::Read, db, Location::caller())
+    }
+
+    /// Inserts many rows, all or none, as fast as the database takes them: nothing is read back. Says how many.
+    ///
+    /// Keys and columns that the database fills stay in the structs as they were, where
+    /// [`insert_all`](Self::insert_all) fills them in: a row with an unset key is still one that was never read, and
+    /// would be inserted again by [`save`](Self::save). What this crate chooses stands in the structs afterwards: times,
+    /// versions, keys that are UUIDs.
+    ///
+    /// A model with [`Hooks`](crate::Hooks) is inserted as by `insert_all`, since what comes after the save may want the
+    /// row as it is stored.
+    ///
+    /// Several statements need a transaction, and so an executor that can [`enter`](Executor::enter) one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UniqueViolation`](crate::Error::UniqueViolation) when a key, or a value that must be unique, is there
+    /// already.
+    #[track_caller]
+    fn bulk_insert<E: Executor>(
+        rows: &mut [Self],
+        db: E,
+    ) -> impl Future<Output = Result<u64>> + Send {
+        write::insert_all(rows, Back::Left, db, Location::caller())
     }
 
     /// Inserts, or updates the row that has the same values in these columns, which are the key or declared `unique`:

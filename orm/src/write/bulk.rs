@@ -14,7 +14,7 @@ use crate::table::Table;
 use crate::tenant::TenantId;
 use crate::value::Value;
 use crate::write::bind::{Part, ReturnedKey, Rows, counted_key};
-use crate::write::chunks::{ROWS_PER_STATEMENT, chunks, goes_by_column, is_counted, is_many};
+use crate::write::chunks::{Back, How, chunks, goes_by_column, is_counted, rows_per_statement};
 use crate::write::one::{At, is_plain};
 use crate::write::read_back::reread;
 use crate::write::stamps::{self, Stamps};
@@ -25,24 +25,30 @@ const ROWS_THAT_COME_AGAIN: usize = 100;
 
 pub(crate) async fn insert_all<M: Model>(
     rows: &mut [M],
+    back: Back,
     mut db: impl Executor,
     at: At,
 ) -> Result<u64> {
     if const { is_plain::<M>() } {
-        write(rows, &mut db, at).await?;
+        write(rows, back, &mut db, at).await?;
     } else {
-        Box::pin(write_undone(rows, &mut db, at)).await?;
+        Box::pin(write_undone(rows, back, &mut db, at)).await?;
     }
     Ok(rows.len() as u64)
 }
 
 /// Takes out again what a failed write filled in.
-async fn write_undone<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Result<()> {
+async fn write_undone<M: Model>(
+    rows: &mut [M],
+    back: Back,
+    db: &mut impl Executor,
+    at: At,
+) -> Result<()> {
     let before = rows.iter().map(Stamps::of).collect::<Vec<_>>();
     let outcome = if M::HOOKS {
         in_transaction(rows, db, at).await
     } else {
-        write(rows, db, at).await.map(drop)
+        write(rows, back, db, at).await.map(drop)
     };
     if outcome.is_err() {
         for (before, row) in before.into_iter().zip(rows) {
@@ -82,7 +88,8 @@ async fn with_hooks<M: Model>(
         row.before_save(tx).await?;
         row.validate()?;
     }
-    *before = write(rows, tx, at).await?;
+    // What comes after the save may want the row as it is stored, key and all.
+    *before = write(rows, Back::Read, tx, at).await?;
     for row in rows {
         row.after_save(tx).await?;
     }
@@ -90,7 +97,12 @@ async fn with_hooks<M: Model>(
 }
 
 /// Gives back what the structs were, if they are others now: those that were read back.
-async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Result<Vec<M>> {
+async fn write<M: Model>(
+    rows: &mut [M],
+    back: Back,
+    db: &mut impl Executor,
+    at: At,
+) -> Result<Vec<M>> {
     for row in rows.iter_mut().filter(|row| row.is_new()) {
         match M::Key::generate() {
             Some(key) => row.set_key(key),
@@ -104,16 +116,17 @@ async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Resu
             .try_for_each(|row| stamps::inserted(row, now))?;
     }
     let by_column = goes_by_column(rows, db.dialect());
-    let chunks = chunks(rows, db.dialect(), by_column);
+    let how = How { by_column, back };
+    let chunks = chunks(rows, db.dialect(), how);
     let filled = match chunks.as_slice() {
         [] => return Ok(Vec::new()),
         // What is read back may not fit, and then nothing is to be kept.
-        [only] if !M::TABLE.reads_back() => {
-            vec![insert_rows(&rows[only.clone()], by_column, db, at).await?]
+        [only] if !how.reads_back(M::TABLE) => {
+            vec![insert_rows(&rows[only.clone()], how, db, at).await?]
         }
         chunks => {
             let mut tx = db.enter().await?;
-            match insert_chunks(rows, chunks, by_column, &mut tx, at).await {
+            match insert_chunks(rows, chunks, how, &mut tx, at).await {
                 Ok(filled) => {
                     tx.commit().await?;
                     filled
@@ -136,13 +149,13 @@ async fn write<M: Model>(rows: &mut [M], db: &mut impl Executor, at: At) -> Resu
 async fn insert_chunks<M: Model>(
     rows: &[M],
     chunks: &[Range<usize>],
-    by_column: bool,
+    how: How,
     tx: &mut impl Executor,
     at: At,
 ) -> Result<Vec<Filled<M>>> {
     let mut filled = Vec::with_capacity(chunks.len());
     for chunk in chunks {
-        filled.push(insert_rows(&rows[chunk.clone()], by_column, tx, at).await?);
+        filled.push(insert_rows(&rows[chunk.clone()], how, tx, at).await?);
     }
     Ok(filled)
 }
@@ -183,21 +196,25 @@ impl<M: Model> Filled<M> {
 
 async fn insert_rows<M: Model>(
     rows: &[M],
-    by_column: bool,
+    mut how: How,
     db: &mut impl Executor,
     at: At,
 ) -> Result<Filled<M>> {
     let unset = rows[0].is_new();
-    let by_column = by_column && is_many(M::TABLE, unset);
+    how.by_column &= how.is_many(M::TABLE, unset);
     let part = if unset {
         Part::Inserted
     } else {
         Part::KeyThenInserted
     };
-    let statement = insert_statement(M::TABLE, db.dialect(), unset, rows.len(), by_column, at);
+    let statement = insert_statement(M::TABLE, db.dialect(), unset, rows.len(), how, at);
     let mut values = Rows::new(rows, part);
-    if by_column {
+    if how.by_column {
         values = values.by_column(width(M::TABLE, unset));
+    }
+    if how.back == Back::Left {
+        db.exec(&statement, &values).await?;
+        return Ok(Filled::Nothing(values.into_tenant()));
     }
     if const { M::TABLE.reads_back() } {
         let (stored, done) = db.run(&statement, values, Vec::<M>::new()).await?;
@@ -321,11 +338,11 @@ fn insert_statement(
     dialect: Dialect,
     unset: bool,
     rows: usize,
-    by_column: bool,
+    how: How,
     at: At,
 ) -> Statement {
     let statements = table.statements(dialect);
-    if !is_many(table, unset) {
+    if !how.is_many(table, unset) {
         let sql = if unset {
             statements.insert
         } else {
@@ -341,31 +358,56 @@ fn insert_statement(
             statements.insert_rows_with_key_end,
         )
     };
+    // Keys that come back are those of rows in their order, which has to be said.
+    let with_place = unset && how.back == Back::Read;
     let columns = width(table, unset);
-    let size = if by_column { 1 } else { rows };
+    let size = if how.by_column { 1 } else { rows };
     let mut sql = String::with_capacity(head.len() + end.len() + size * (columns * 7 + 8) + 32);
     sql.push_str(head);
     match dialect {
-        Dialect::Postgres if by_column => {
+        Dialect::Postgres if how.by_column => {
             sql.push_str("UNNEST(");
             marks(&mut sql, dialect, 0..columns);
-            sql.push_str(if unset { ") WITH ORDINALITY" } else { ")" });
+            sql.push_str(if with_place { ") WITH ORDINALITY" } else { ")" });
         }
         Dialect::Postgres => {
             sql.push_str("(VALUES ");
-            tuples(&mut sql, dialect, rows, columns, unset);
-            sql.push_str(if unset { ")" } else { ") AS packetboat_rows" });
+            tuples(&mut sql, dialect, rows, columns, with_place);
+            sql.push(')');
         }
         Dialect::MySql | Dialect::Sqlite => tuples(&mut sql, dialect, rows, columns, false),
     }
-    sql.push_str(end);
+    match how.back {
+        Back::Read => {
+            if dialect == Dialect::Postgres && !how.by_column && !unset {
+                sql.push_str(" AS packetboat_rows");
+            }
+            sql.push_str(end);
+        }
+        Back::Left if dialect == Dialect::Postgres => name_rows(&mut sql, table, unset),
+        Back::Left => {}
+    }
     let statement = Statement::rendered(Kind::Insert, Some(table), Arc::from(sql), at);
     // What will hardly come again is not kept: the rest of many rows, where each number of rows has its own text.
-    if by_column || rows <= ROWS_THAT_COME_AGAIN || rows == ROWS_PER_STATEMENT {
+    if how.by_column || rows <= ROWS_THAT_COME_AGAIN || rows == rows_per_statement(table, dialect) {
         statement
     } else {
         statement.unprepared()
     }
+}
+
+/// Names the rows, and their columns as the statement's head calls them.
+fn name_rows(sql: &mut String, table: &'static Table, unset: bool) {
+    sql.push_str(" AS \"packetboat_rows\"");
+    if !unset {
+        // The head takes all of them.
+        return;
+    }
+    for (at, &position) in table.inserted().iter().enumerate() {
+        sql.push_str(if at == 0 { " (\"" } else { "\", \"" });
+        sql.push_str(table.columns()[position].name());
+    }
+    sql.push_str("\")");
 }
 
 /// How many values of a row are bound.

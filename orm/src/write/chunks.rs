@@ -9,7 +9,10 @@ use crate::value::asks_for_driver;
 use crate::write::size::size;
 
 /// Rows of one multi-row INSERT. Beyond this, a statement gets no faster, and its text only longer.
-pub(super) const ROWS_PER_STATEMENT: usize = 500;
+const ROWS_PER_STATEMENT: usize = 500;
+
+/// The same on SQLite, where the way to the thread that writes is most of what a statement costs beside its rows.
+const ROWS_PER_STATEMENT_OF_SQLITE: usize = 2_000;
 
 /// Rows of one INSERT that takes them as arrays. Its text is always the same; this bounds what is sent at once.
 const ROWS_PER_ARRAY: usize = 10_000;
@@ -17,6 +20,40 @@ const ROWS_PER_ARRAY: usize = 10_000;
 /// Bytes of one INSERT, of more rows than one. MariaDB takes 16 MiB unless told otherwise and PostgreSQL 1 GiB; beyond
 /// this, a statement only takes more memory.
 const BYTES_PER_STATEMENT: usize = 8 << 20;
+
+/// What becomes of that which the database fills in: keys and columns.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Back {
+    /// It is not asked for.
+    Left,
+    /// It is read back into the structs.
+    Read,
+}
+
+/// How the rows go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// As arrays, one for each column.
+    pub(super) by_column: bool,
+    pub(super) back: Back,
+}
+
+impl How {
+    /// Whether the rows come back as they are stored.
+    pub(super) const fn reads_back(self, table: &'static Table) -> bool {
+        matches!(self.back, Back::Read) && table.reads_back()
+    }
+
+    /// Whether one statement can take more than one row.
+    pub(super) fn is_many(self, table: &'static Table, unset: bool) -> bool {
+        // What comes back comes in any order, and is matched with the rows by a key that is counted.
+        if self.back == Back::Read && (unset || table.reads_back()) && !is_counted(table) {
+            return false;
+        }
+        // SQL has no multi-row form of an INSERT that names no column, and no database chooses a key of several.
+        !(unset && (table.inserted().is_empty() || table.key_positions().len() > 1))
+    }
+}
 
 /// Whether the rows go to PostgreSQL as arrays, one for each column: in one statement whose text is always the same.
 ///
@@ -28,21 +65,18 @@ pub(super) fn goes_by_column<M: Model>(rows: &[M], dialect: Dialect) -> bool {
 }
 
 /// Cuts the rows into statements: each with the keys given, or each with keys to be chosen.
-pub(super) fn chunks<M: Model>(rows: &[M], dialect: Dialect, by_column: bool) -> Vec<Range<usize>> {
-    let columns = M::TABLE.columns().len();
-    let most = if by_column {
+pub(super) fn chunks<M: Model>(rows: &[M], dialect: Dialect, how: How) -> Vec<Range<usize>> {
+    let most = if how.by_column {
         ROWS_PER_ARRAY
     } else {
-        ROWS_PER_STATEMENT
-            .min(dialect.max_params() / columns)
-            .max(1)
+        rows_per_statement(M::TABLE, dialect)
     };
     let long = long_columns(M::TABLE);
     let mut chunks = Vec::with_capacity(rows.len() / most + 1);
     let mut start = 0;
     for run in rows.chunk_by(|a, b| a.is_new() == b.is_new()) {
         let end = start + run.len();
-        let most = if is_many(M::TABLE, run[0].is_new()) {
+        let most = if how.is_many(M::TABLE, run[0].is_new()) {
             most
         } else {
             1
@@ -55,6 +89,16 @@ pub(super) fn chunks<M: Model>(rows: &[M], dialect: Dialect, by_column: bool) ->
         }
     }
     chunks
+}
+
+/// How many rows one multi-row INSERT takes at most.
+pub(super) fn rows_per_statement(table: &'static Table, dialect: Dialect) -> usize {
+    let rows = match dialect {
+        Dialect::MySql | Dialect::Postgres => ROWS_PER_STATEMENT,
+        Dialect::Sqlite => ROWS_PER_STATEMENT_OF_SQLITE,
+    };
+    rows.min(dialect.max_params() / table.columns().len())
+        .max(1)
 }
 
 /// The columns whose values may be of any size.
@@ -77,16 +121,6 @@ fn fitting<M: Model>(rows: &[M], long: &[usize]) -> usize {
         bytes > BYTES_PER_STATEMENT
     });
     too_much.map_or(rows.len(), |at| at.max(1))
-}
-
-/// Whether one statement can take more than one row.
-pub(super) fn is_many(table: &'static Table, unset: bool) -> bool {
-    // What comes back comes in any order, and is matched with the rows by a key that is counted.
-    if (unset || table.reads_back()) && !is_counted(table) {
-        return false;
-    }
-    // SQL has no multi-row form of an INSERT that names no column.
-    !(unset && table.inserted().is_empty())
 }
 
 /// Whether the key is an integer.
@@ -127,7 +161,8 @@ mod tests {
     #[test]
     fn a_statement_ends_by_its_rows_or_by_its_bytes() {
         let lengths = |rows: &[Page], by_column| -> Vec<usize> {
-            let chunks = chunks(rows, Dialect::Postgres, by_column);
+            let back = Back::Read;
+            let chunks = chunks(rows, Dialect::Postgres, How { by_column, back });
             assert_eq!(
                 chunks.iter().map(ExactSizeIterator::len).sum::<usize>(),
                 rows.len()
@@ -148,6 +183,10 @@ mod tests {
     fn bytes_count_as_texts_do() {
         let mut pages = [page(5 << 20), page(0), page(0)];
         pages[1].image = Some(vec![0; 4 << 20]);
-        assert_eq!(chunks(&pages, Dialect::MySql, false), [0..1, 1..3]);
+        let how = How {
+            by_column: false,
+            back: Back::Read,
+        };
+        assert_eq!(chunks(&pages, Dialect::MySql, how), [0..1, 1..3]);
     }
 }

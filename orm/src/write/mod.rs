@@ -13,6 +13,7 @@ mod upsert;
 
 pub(crate) use self::bind::KeyOf;
 pub(crate) use self::bulk::insert_all;
+pub(crate) use self::chunks::Back;
 pub(crate) use self::one::{Act, act};
 
 pub(crate) use self::stamps::now;

@@ -13,5 +13,6 @@ mod read_back;
 mod roles;
 mod scope;
 mod tracked;
+mod unread;
 mod upsert;
 mod write;

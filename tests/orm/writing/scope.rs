@@ -270,7 +270,10 @@ async fn statement(dice: &mut Dice, db: &mut impl Executor) -> Result<Owners> {
         }
         26 => {
             let mut docs = [dice.doc(), dice.doc(), dice.doc()];
-            Doc::insert_all(&mut docs, db).await?;
+            match dice.roll(2) {
+                0 => Doc::insert_all(&mut docs, db).await?,
+                _ => Doc::bulk_insert(&mut docs, db).await?,
+            };
             owners(docs.to_vec())
         }
         27 => {

@@ -86,8 +86,7 @@ impl Ours {
                 1
             }
             Work::Insert(_) | Work::Bulk(_) => {
-                self.input.iter_mut().for_each(|user| user.id = 0);
-                usize::try_from(User::insert_all(&mut self.input, db).await?)?
+                usize::try_from(User::bulk_insert(&mut self.input, db).await?)?
             }
         })
     }
