@@ -80,6 +80,7 @@ pub(super) fn check<DB: Driver>(pool: &Pool<DB>, writes: bool) -> Result<()> {
     Ok(())
 }
 
-fn identity<DB: Driver>(pool: &Pool<DB>) -> usize {
+/// What tells one sqlx pool from another.
+pub(super) fn identity<DB: Driver>(pool: &Pool<DB>) -> usize {
     Arc::as_ptr(&pool.connect_options()) as usize
 }

@@ -98,6 +98,15 @@ impl<DB: Driver> Lease<DB> {
         self.owes && !DB::SURVIVES_CANCEL
     }
 
+    /// Whether the connection is as its pool gave it out.
+    pub(super) const fn is_plain(&self) -> bool {
+        !self.lost
+            && !self.owes
+            && !self.home.armed
+            && self.restore.is_none()
+            && self.token.is_none()
+    }
+
     /// Whether the connection is known to be of no use any more; closing it is all that is left to do.
     pub(super) const fn is_lost(&self) -> bool {
         self.lost

@@ -18,6 +18,7 @@ pub(crate) mod frame;
     )
 )]
 mod home;
+pub(crate) mod keep;
 mod lease;
 mod migrate;
 mod options;
@@ -191,8 +192,13 @@ impl<DB: Driver> Executor for Pool<DB> {
         out: C,
     ) -> Result<(C, Done)> {
         let values = bind::<DB>(&params)?;
-        let mut lease = acquire(self, !statement.kind().is_read()).await?;
-        lease.run(statement, values, out).await
+        let mut lease = match keep::take(self) {
+            Some(lease) => lease,
+            None => acquire(self, !statement.kind().is_read()).await?,
+        };
+        let outcome = lease.run(statement, values, out).await;
+        keep::leave(self, lease);
+        outcome
     }
 }
 

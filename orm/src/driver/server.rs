@@ -9,7 +9,7 @@ use crate::driver::lease::Lease;
 use crate::driver::options::{ACQUIRE_TIME, CONNECTIONS};
 use crate::driver::vigil::Vigil;
 use crate::driver::{
-    Access, Connection, DbOptions, Driver, Pooled, Tx, acquire, bind, frame, refusal,
+    Access, Connection, DbOptions, Driver, Pooled, Tx, acquire, bind, frame, keep, refusal,
 };
 use crate::error::Result;
 use crate::executor::{Collect, Done, Executor};
@@ -106,8 +106,13 @@ impl<DB: Driver> Executor for ServerPool<DB> {
         out: C,
     ) -> Result<(C, Done)> {
         let values = bind::<DB>(&params)?;
-        let mut lease = self.acquire(!statement.kind().is_read()).await?;
-        lease.run(statement, values, out).await
+        let mut lease = match keep::take(&self.pool) {
+            Some(lease) => lease,
+            None => self.acquire(!statement.kind().is_read()).await?,
+        };
+        let outcome = lease.run(statement, values, out).await;
+        keep::leave(&self.pool, lease);
+        outcome
     }
 }
 

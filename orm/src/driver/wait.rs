@@ -7,7 +7,7 @@ use sqlx::{Sqlite, SqlitePool};
 use crate::codec::Params;
 use crate::dialect::Dialect;
 use crate::driver::lease::Lease;
-use crate::driver::{Tx, acquire, bind, frame};
+use crate::driver::{Tx, acquire, bind, frame, keep};
 use crate::error::{Error, Result};
 use crate::executor::{Collect, Done};
 use crate::statement::Statement;
@@ -24,8 +24,13 @@ pub(crate) async fn run_within<C: Collect>(
     out: C,
 ) -> Result<(C, Done)> {
     let values = bind::<Sqlite>(&params)?;
-    let mut lease = acquire_within(pool, limit, !statement.kind().is_read()).await?;
-    lease.run(statement, values, out).await
+    let mut lease = match keep::take(pool) {
+        Some(lease) => lease,
+        None => acquire_within(pool, limit, !statement.kind().is_read()).await?,
+    };
+    let outcome = lease.run(statement, values, out).await;
+    keep::leave(pool, lease);
+    outcome
 }
 
 impl Tx<Sqlite> {

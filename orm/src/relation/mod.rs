@@ -21,6 +21,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use crate::cover::{Covered, Grouped};
+use crate::driver::keep;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::expr::Node;
@@ -201,7 +202,7 @@ impl<M: Model, C: Model, K: Kind, N> Relation<M, C, K, N> {
         Self: Load<M>,
     {
         let at = Location::caller();
-        async move { self.load_onto(rows, &mut db, at).await }
+        keep::scope(async move { self.load_onto(rows, &mut db, at).await })
     }
 
     fn into_kind<T: Kind>(self) -> Relation<M, C, T, N> {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::panic::Location;
 
 use crate::cover::{Covered, Grouped};
+use crate::driver::keep;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::filter::IntoFilter;
@@ -119,11 +120,11 @@ impl<M: Model, L: LoadAll<M>> With<M, L> {
     #[track_caller]
     pub fn all<E: Executor>(self, mut db: E) -> impl Future<Output = Result<Vec<L::Row>>> + Send {
         let at = Location::caller();
-        async move {
+        keep::scope(async move {
             let (statement, values) = select(self.select.into_query(), db.dialect(), at)?;
             let rows = db.all(&statement, values).await?;
             self.relations.load_all(rows, &mut db, at).await
-        }
+        })
     }
 
     /// The first row, with what was loaded onto it.

@@ -7,6 +7,7 @@ mod hidden;
 mod keys;
 mod levels;
 mod narrowed;
+mod one_connection;
 
 /// Keyed by a text.
 #[derive(Clone, Debug, Eq, PartialEq, Model)]
