@@ -59,6 +59,6 @@ clean_up() {
     stop_servers
     stop_marked
     allow_services
-    rm -rf "$work"
+    rm -rf "$work" ${in_memory:+"$in_memory"}
     exit "$status"
 }
