@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::mem;
 use std::ops::ControlFlow;
 use std::panic;
 use std::pin::{Pin, pin};
@@ -9,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use sqlx::Executor as _;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::{Connection as _, Executor as _};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::spawn_blocking;
 
@@ -144,32 +145,54 @@ async fn there<C: Collect>(
     interrupt: &Arc<Interrupt>,
     crossing: Crossing,
 ) -> Result<Outcome<C>> {
-    let sql = statement.sql().trim();
-    let Some(mut handle) = lock(connection, interrupt).await? else {
-        return Ok(Outcome::Read(out, 0, Done::default()));
-    };
-    crossing.await;
-    if !statement.is_persistent() {
-        return match handle.prepare(sql, may) {
+    let mut behind = Behind::default();
+    let outcome = async {
+        let sql = statement.sql().trim();
+        let Some(mut handle) = lock(connection, interrupt, &mut behind).await? else {
+            return Ok(Outcome::Read(out, 0, Done::default()));
+        };
+        crossing.await;
+        if !statement.is_persistent() {
+            return match handle.prepare(sql, may) {
+                Some(query) => collect(query, statement, may, values, out, interrupt),
+                None => Ok(Outcome::Refused(values, out)),
+            };
+        }
+        // Found in sqlx's own cache of prepared statements, and brought into it by sqlx itself: so there is one cache,
+        // with the size and the rules that the pool's owner gave it.
+        if let Some(query) = handle.cached(sql, may) {
+            return collect(query, statement, may, values, out, interrupt);
+        }
+        drop(handle);
+        if connection.prepare(statement.sql_str()).await.is_err() {
+            return Ok(Outcome::Refused(values, out));
+        }
+        let Some(mut handle) = lock(connection, interrupt, &mut behind).await? else {
+            return Ok(Outcome::Read(out, 0, Done::default()));
+        };
+        match handle.cached(sql, may) {
             Some(query) => collect(query, statement, may, values, out, interrupt),
             None => Ok(Outcome::Refused(values, out)),
-        };
+        }
     }
-    // Found in sqlx's own cache of prepared statements, and brought into it by sqlx itself: so there is one cache, with
-    // the size and the rules that the pool's owner gave it.
-    if let Some(query) = handle.cached(sql, may) {
-        return collect(query, statement, may, values, out, interrupt);
-    }
-    drop(handle);
-    if connection.prepare(statement.sql_str()).await.is_err() {
-        return Ok(Outcome::Refused(values, out));
-    }
-    let Some(mut handle) = lock(connection, interrupt).await? else {
-        return Ok(Outcome::Read(out, 0, Done::default()));
-    };
-    match handle.cached(sql, may) {
-        Some(query) => collect(query, statement, may, values, out, interrupt),
-        None => Ok(Outcome::Refused(values, out)),
+    .await;
+    behind.wait_for(connection).await;
+    outcome
+}
+
+/// Whether the connection's own thread has not yet taken it back from the lock before.
+///
+/// Then the question for it stays in that thread's queue. With as many as the queue holds, which is 50 by default, the
+/// next who locks would wait for a place in the queue, and the thread for the lock that he has already.
+#[derive(Default)]
+struct Behind(bool);
+
+impl Behind {
+    /// Waits until the thread has done all that it was asked. One that is gone is found out by whoever comes next.
+    async fn wait_for(self, connection: &mut SqliteConnection) {
+        if self.0 {
+            let _ = connection.ping().await;
+        }
     }
 }
 
@@ -177,11 +200,17 @@ async fn there<C: Collect>(
 async fn lock<'c>(
     connection: &'c mut SqliteConnection,
     interrupt: &Arc<Interrupt>,
+    behind: &mut Behind,
 ) -> Result<Option<Handle<'c>>> {
-    let lock = connection
-        .lock_handle()
-        .await
-        .map_err(|source| Error::Connection { source })?;
+    let mut asked = pin!(connection.lock_handle());
+    let mut is_first = true;
+    let lock = poll_fn(|context| {
+        let lock = asked.as_mut().poll(context);
+        // Where the thread has it, it has to be asked first.
+        behind.0 |= mem::take(&mut is_first) && lock.is_ready();
+        lock
+    });
+    let lock = lock.await.map_err(|source| Error::Connection { source })?;
     Ok(Handle::new(lock, Arc::clone(interrupt)))
 }
 
@@ -234,5 +263,33 @@ fn ready(out: &mut impl Collect) -> ControlFlow<()> {
     match at_once {
         Poll::Ready(flow) => flow,
         Poll::Pending => Runtime::current().block_on(out.ready()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn locks_in_a_row_never_fill_the_threads_queue() {
+        let connection = SqliteConnection::connect("sqlite::memory:").await;
+        let mut connection = connection.expect("a database in memory");
+        let interrupt = Arc::new(Interrupt::default());
+        // Let go at once, the lock is free again before the thread comes to wait for it.
+        let all = async {
+            for _ in 0..1_000 {
+                let mut behind = Behind::default();
+                let handle = lock(&mut connection, &interrupt, &mut behind).await;
+                drop(handle.expect("a connection"));
+                behind.wait_for(&mut connection).await;
+            }
+        };
+        timeout(Duration::from_secs(20), all)
+            .await
+            .expect("no wait without end");
     }
 }
