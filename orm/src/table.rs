@@ -92,6 +92,13 @@ impl ColumnDef {
         }
     }
 
+    /// A column of this type, which takes NULL or not. Called by the derive.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn of(table: &'static str, name: &'static str, kind: (SqlType, bool)) -> Self {
+        Self::new(table, name, kind.0, kind.1)
+    }
+
     /// This column as the primary key.
     #[must_use]
     pub const fn with_key(mut self) -> Self {

@@ -199,8 +199,6 @@ fn implementation(
         let (ident, ty) = (column.ident, column.ty);
         quote_spanned!(ty.span()=> #at => <#ty as #krate::Field>::put(&self.#ident, &COLUMNS[#at], sink),)
     });
-    let unique_names = uniques.iter().map(|(name, _)| name);
-    let unique_columns = uniques.iter().map(|(_, columns)| columns);
     let names = Names {
         table,
         columns: columns
@@ -228,24 +226,18 @@ fn implementation(
     let postgres = statements(&names, Dialect::Postgres, krate);
     let mysql = statements(&names, Dialect::MySql, krate);
 
-    let mut promised = promises.tokens.clone();
+    let mut promised = with_uniques(uniques, krate);
+    promised.extend(promises.tokens.clone());
     if let Some(was) = &attributes.was {
         promised.extend(quote!(.with_was(#was)));
     }
 
+    // The compiler reads all of this again after each change of the crate that it stands in, so what a model need not
+    // have is left out. Each `<T as Field>` stands in the place of the type, so that a type that is none is one error.
     quote! {
         #[automatically_derived]
-        #[allow(clippy::needless_update, reason = "a model may have every role")]
         const _: () = {
             const COLUMNS: &[#krate::ColumnDef] = &[#(#defs),*];
-            const UNIQUES: &[#krate::Unique] =
-                &[#(#krate::Unique::new(#unique_names, &[#(#unique_columns),*])),*];
-            const TABLE: &#krate::Table =
-                &#krate::Table::new(#table, COLUMNS, &[#(#key),*], #sqlite, #postgres, #mysql)
-                    .with_uniques(UNIQUES)
-                    .with_written(&[#(#inserted),*], &[#(#updated),*])
-                    #roles
-                    #promised;
             #role_types
 
             impl #krate::Decode for #ident {
@@ -259,7 +251,11 @@ fn implementation(
             }
 
             impl #krate::Model for #ident {
-                const TABLE: &'static #krate::Table = TABLE;
+                const TABLE: &'static #krate::Table =
+                    &#krate::Table::new(#table, COLUMNS, &[#(#key),*], #sqlite, #postgres, #mysql)
+                        .with_written(&[#(#inserted),*], &[#(#updated),*])
+                        #roles
+                        #promised;
 
                 #key_methods
 
@@ -315,6 +311,19 @@ fn key_methods(columns: &[Column<'_>], key: &[usize], krate: &TokenStream) -> To
     }
 }
 
+/// `.with_uniques(..)`, where there are some.
+fn with_uniques(uniques: &[(String, Vec<String>)], krate: &TokenStream) -> TokenStream {
+    if uniques.is_empty() {
+        return TokenStream::new();
+    }
+    let names = uniques.iter().map(|(name, _)| name);
+    let columns = uniques.iter().map(|(_, columns)| columns);
+    quote!(.with_uniques(&[#(#krate::Unique::new(#names, &[#(#columns),*])),*]))
+}
+
+/// How many roles there are.
+const ROLES: usize = 5;
+
 /// `.with_roles(..)`, where a column has one.
 fn roles(columns: &[Column<'_>], krate: &TokenStream) -> Option<TokenStream> {
     let roles: Vec<TokenStream> = columns
@@ -325,9 +334,9 @@ fn roles(columns: &[Column<'_>], krate: &TokenStream) -> Option<TokenStream> {
             Some(quote!(#field: ::core::option::Option::Some(#at),))
         })
         .collect();
-    (!roles.is_empty()).then(|| {
-        quote!(.with_roles(#krate::derived::Roles { #(#roles)* ..#krate::derived::Roles::NONE }))
-    })
+    // A model may have every role, and then there is no rest.
+    let rest = (roles.len() < ROLES).then(|| quote!(..#krate::derived::Roles::NONE));
+    (!roles.is_empty()).then(|| quote!(.with_roles(#krate::derived::Roles { #(#roles)* #rest })))
 }
 
 /// What refuses to compile where a role's field is of a type that cannot have it.
@@ -416,12 +425,7 @@ fn definition(
 ) -> TokenStream {
     let (name, ty, attributes) = (&column.name, column.ty, &column.attributes);
     let mut definition = quote_spanned! {ty.span()=>
-        #krate::ColumnDef::new(
-            #table,
-            #name,
-            <#ty as #krate::Field>::TYPE,
-            <#ty as #krate::Field>::NULLABLE,
-        )
+        #krate::ColumnDef::of(#table, #name, <#ty as #krate::Field>::KIND)
     };
     if is_key {
         definition.extend(quote!(.with_key()));
@@ -487,7 +491,7 @@ fn handles(
         quote! {
             #[doc = #doc]
             #vis const #field: #krate::Column<#ident, #ty> =
-                #krate::Column::new(&<#ident as #krate::Model>::TABLE.columns()[#at]);
+                #krate::Column::at(#at);
         }
     });
     let own = relation::Own {
@@ -504,10 +508,11 @@ fn handles(
         #[doc = #doc]
         #[allow(
             non_camel_case_types,
+            missing_copy_implementations,
+            missing_debug_implementations,
             clippy::empty_enums,
             reason = "it is there for its columns, as a module would be"
         )]
-        #[derive(Clone, Copy, Debug)]
         #vis enum #handle {}
 
         #[allow(

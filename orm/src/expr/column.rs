@@ -29,6 +29,16 @@ impl<M, T> Column<M, T> {
         }
     }
 
+    /// The column in this position of the model. Called by the derive.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn at(position: usize) -> Self
+    where
+        M: Model,
+    {
+        Self::new(&M::TABLE.columns()[position])
+    }
+
     /// The column's name.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -54,6 +54,9 @@ pub trait Field: Sized + Send + Sync + 'static {
     const TYPE: SqlType;
     /// Whether NULL is one of the values.
     const NULLABLE: bool = false;
+    /// Both, for the derive, which so names each type once.
+    #[doc(hidden)]
+    const KIND: (SqlType, bool) = (Self::TYPE, Self::NULLABLE);
 
     /// Writes the value.
     ///
