@@ -9,6 +9,7 @@ use packetboat_orm::{
     transaction, try_retry,
 };
 use tokio::sync::Barrier;
+use tokio::time::sleep;
 
 use crate::common::bed::Bed;
 use crate::common::models::{Author, author, authors, names};
@@ -100,6 +101,32 @@ async fn without_a_retry_one_of_two_crossing_writers_is_refused(bed: impl Bed) {
     let refused: Vec<Error> = outcomes.into_iter().filter_map(Result::err).collect();
     assert_eq!(refused.len(), 1);
     assert!(refused[0].is_transient(), "{:?}", refused[0]);
+}
+
+/// SQLite's one lock is taken as a transaction begins. Of two that had read before they wanted it, one would be refused.
+async fn writers_of_one_file_take_turns_without_a_retry(bed: impl Bed) {
+    if bed.db().dialect() != Dialect::Sqlite {
+        return;
+    }
+    pair_of_rows(&bed).await;
+    let writer = || {
+        let bed = bed.clone();
+        async move {
+            transaction(bed.db(), async |tx| {
+                let ann = Author::select().filter(author::name.eq("ann"));
+                let mut ann = ann.one(&mut *tx).await?;
+                sleep(Duration::from_millis(50)).await;
+                ann.born = ann.born.map(|born| born + 1);
+                ann.update(tx).await
+            })
+            .await
+        }
+    };
+    let (one, other) = tokio::join!(tokio::spawn(writer()), tokio::spawn(writer()));
+    one.expect("no panic").expect("one writer");
+    other.expect("no panic").expect("the other writer");
+    let ann = Author::select().filter(author::name.eq("ann"));
+    assert_eq!(ann.one(bed.db()).await.expect("a row").born, Some(2));
 }
 
 async fn a_serialization_failure_is_tried_again(bed: impl Bed) {
@@ -292,6 +319,7 @@ crate::common::on_every_database![
     two_crossing_writers_both_succeed,
     without_a_retry_one_of_two_crossing_writers_is_refused,
     a_serialization_failure_is_tried_again,
+    writers_of_one_file_take_turns_without_a_retry,
     what_is_tried_again_is_undone_first_in_a_task,
     attempts_are_bounded_and_other_errors_are_final,
     a_loop_by_hand_in_a_task,
