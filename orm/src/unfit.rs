@@ -129,7 +129,7 @@ pub(crate) fn digits(value: Decimal, scale: u32) -> Result<i64, Unfit> {
 }
 
 /// A decimal that is an integer, as an integer.
-#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[cfg(feature = "postgres")]
 pub(crate) fn whole(column: &ColumnDef, value: Decimal) -> Result<i64> {
     let value = value.normalize();
     match i64::try_from(value.mantissa()) {

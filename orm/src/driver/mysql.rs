@@ -236,6 +236,19 @@ where
     row.try_get(index).map_err(|error| column.misfit(error))
 }
 
+/// A DECIMAL that is an integer, as an integer. By its text, since the driver rounds beyond 28 digits, by which a fraction
+/// may become none.
+fn whole(row: &MySqlRow, index: usize, column: &ColumnDef) -> Result<i64> {
+    let text: &str = row
+        .try_get_unchecked(index)
+        .map_err(|error| column.misfit(error))?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    match whole.parse() {
+        Ok(whole) if fraction.bytes().all(|digit| digit == b'0') => Ok(whole),
+        _ => Err(column.misfit("a number that is no integer of 8 bytes")),
+    }
+}
+
 impl Source for MySqlRow {
     fn is_null(&self, index: usize, column: &ColumnDef) -> Result<bool> {
         Ok(self
@@ -264,7 +277,7 @@ impl Source for MySqlRow {
                 Ok(value) => i64::try_from(value).map_err(|error| column.misfit(error)),
                 // A sum of integers.
                 Err(_) => match self.try_get::<Decimal, _>(index) {
-                    Ok(value) => unfit::whole(column, value),
+                    Ok(_) => whole(self, index, column),
                     Err(_) => Err(column.misfit(error)),
                 },
             },
