@@ -8,7 +8,6 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
-use std::mem;
 
 use sqlx::Pool;
 
@@ -60,7 +59,7 @@ pub(super) fn leave<DB: Driver>(pool: &Pool<DB>, lease: Lease<DB>) {
     };
     let before = KEPT.try_with(|slot| {
         let mut slot = slot.borrow_mut();
-        mem::replace(&mut *slot, Some(Box::new(kept)))
+        slot.replace(Box::new(kept))
     });
     // Not while the slot is borrowed: it goes back to its pool, which may run other code.
     drop(before);
