@@ -352,3 +352,6 @@ async fn read_piece(
     }
     Ok(Read::Some)
 }
+
+#[cfg(test)]
+mod tests;
