@@ -121,7 +121,7 @@ fn session(subject: &str, created: SystemTime) -> Session {
 mod tests {
     use super::*;
     use crate::async_trait;
-    use crate::session::{SessionKey, StoreError};
+    use crate::session::{MemoryStore, SessionKey, StoreError};
 
     /// Takes everything, and has nothing.
     struct Forgetful;
@@ -157,5 +157,49 @@ mod tests {
     #[should_panic(expected = "what was stored comes back")]
     async fn a_store_that_keeps_nothing_is_found_out() {
         check_store(&Forgetful).await;
+    }
+
+    /// Keeps times as whole seconds since 1970, as a column of a database may.
+    struct InSeconds(MemoryStore);
+
+    fn in_seconds(time: SystemTime) -> SystemTime {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH);
+        let since = since.expect("no time before 1970 can be kept");
+        SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
+    }
+
+    #[async_trait]
+    impl SessionStore for InSeconds {
+        async fn insert(&self, session: &Session) -> Result<(), StoreError> {
+            let mut session = session.clone();
+            session.created = in_seconds(session.created);
+            session.touched = in_seconds(session.touched);
+            self.0.insert(&session).await
+        }
+
+        async fn load(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
+            self.0.load(key).await
+        }
+
+        async fn touch(&self, key: &SessionKey, now: SystemTime) -> Result<(), StoreError> {
+            self.0.touch(key, in_seconds(now)).await
+        }
+
+        async fn remove(&self, key: &SessionKey) -> Result<(), StoreError> {
+            self.0.remove(key).await
+        }
+
+        async fn remove_subject(&self, subject: &str) -> Result<(), StoreError> {
+            self.0.remove_subject(subject).await
+        }
+
+        async fn sweep(&self, now: SystemTime) -> Result<(), StoreError> {
+            self.0.sweep(in_seconds(now)).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_keeps_whole_seconds_since_1970_is_good_enough() {
+        check_store(&InSeconds(MemoryStore::new())).await;
     }
 }
