@@ -148,6 +148,9 @@ fn nibble(digit: u8) -> Result<u8, InvalidSessionId> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::hash::BuildHasher as _;
+
     use md5::Md5;
 
     use super::*;
@@ -231,6 +234,15 @@ mod tests {
         assert_eq!(json, format!("\"{text}\""));
         let back: SessionId = serde_json::from_str(&json).expect("deserialises");
         assert_eq!(back.key(), id.key());
+    }
+
+    #[test]
+    fn keys_are_spread_over_a_table() {
+        let table = std::hash::RandomState::new();
+        let hashes: HashSet<u64> = (0..100)
+            .map(|_| table.hash_one(SessionId::generate().key()))
+            .collect();
+        assert_eq!(hashes.len(), 100);
     }
 
     #[test]

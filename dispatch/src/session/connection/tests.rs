@@ -250,7 +250,10 @@ async fn store_hears_of_use_once_a_minute_and_sweeps_on_the_way_of_logins() {
 
     login(&connection, true).await;
     assert_eq!(sweeps(), 0, "two minutes after the start");
-    tokio::time::advance(4 * MINUTE).await;
+    tokio::time::advance(3 * MINUTE).await;
+    login(&connection, true).await;
+    assert_eq!(sweeps(), 0, "a second before its time");
+    tokio::time::advance(Duration::from_secs(1)).await;
     login(&connection, true).await;
     login(&connection, true).await;
     assert_eq!(sweeps(), 1, "once in five minutes");
