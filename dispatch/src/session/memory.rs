@@ -165,6 +165,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn store_is_empty_until_the_first_session_and_after_the_last() {
+        let store = MemoryStore::new();
+        assert!(store.is_empty());
+        let ann = session("ann", at(0));
+        store.insert(&ann).await.expect("room");
+        assert!(!store.is_empty());
+        store.remove(&ann.key).await.expect("removed");
+        assert!(store.is_empty());
+    }
+
+    #[tokio::test]
     async fn full_store_sweeps_and_then_refuses_and_pushes_nobody_out() {
         let store = MemoryStore::with_capacity(3, 3);
         let first = session("ann", at(0));

@@ -269,3 +269,31 @@ async fn nothing_printed_holds_an_id() {
         assert!(!text.contains(&id.key().to_hex()), "{text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn by_default_a_session_lasts_a_working_day_and_a_kept_one_thirty() {
+    let hours = |hours: u64| Duration::from_secs(60 * 60 * hours);
+    let connection = SessionManager::default().connection(Peer::new(None));
+
+    let id = login(&connection, false).await;
+    for _ in 0..12 * 60 / 20 {
+        assert!(subject(&connection, &id).await.is_some());
+        tokio::time::advance(20 * MINUTE).await;
+    }
+    assert_eq!(subject(&connection, &id).await, None, "twelve hours in all");
+    let id = login(&connection, false).await;
+    tokio::time::advance(30 * MINUTE).await;
+    assert_eq!(subject(&connection, &id).await, None, "half an hour idle");
+
+    let id = login(&connection, true).await;
+    for _ in 0..30 {
+        assert!(subject(&connection, &id).await.is_some());
+        tokio::time::advance(hours(24)).await;
+    }
+    assert_eq!(subject(&connection, &id).await, None, "thirty days in all");
+    let id = login(&connection, true).await;
+    tokio::time::advance(hours(7 * 24 - 1)).await;
+    assert!(subject(&connection, &id).await.is_some());
+    tokio::time::advance(hours(7 * 24)).await;
+    assert_eq!(subject(&connection, &id).await, None, "seven days idle");
+}
