@@ -215,3 +215,38 @@ fn folder(path: &Path) -> &Path {
         _ => Path::new("."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_stands_in_the_folder_one_is_in() {
+        assert_eq!(folder(Path::new("film.mp4")), Path::new("."));
+        assert_eq!(folder(Path::new("films/film.mp4")), Path::new("films"));
+        assert_eq!(folder(Path::new("/film.mp4")), Path::new("/"));
+    }
+
+    #[test]
+    fn a_folder_that_takes_no_file_is_an_error_and_not_tried_for_ever() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let error = TempFile::create(folder.path().join("none/film.mp4")).expect_err("no folder");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_temporary_file_stands_beside_its_path_until_it_is_dropped() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("film.mp4");
+        let (file, _) = TempFile::create(path.clone()).expect("the folder is writable");
+        assert_eq!(
+            (file.path(), file.len(), file.is_empty()),
+            (&*path, 0, true)
+        );
+        let temporary = file.temporary_path().to_owned();
+        assert_eq!(temporary.parent(), Some(folder.path()));
+        assert!(temporary.exists() && !path.exists());
+        drop(file);
+        assert!(!temporary.exists());
+    }
+}
