@@ -335,6 +335,34 @@ async fn the_server_reads_on_while_it_waits_to_write() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_sends_on_while_its_request_is_at_work_comes_to_wait() {
+    let world = World::default();
+    let (mut peer, _serving) = connect(&world, Limits::default());
+    peer.send(r#"{"type": "gate"}"#).await;
+    let (read, mut write) = tokio::io::split(peer.io);
+    let sending = tokio::spawn(async move {
+        let echo = format!(r#"{{"type": "echo", "text": "{}"}}"#, "x".repeat(1000));
+        for _ in 0..2000 {
+            tokio::io::AsyncWriteExt::write_all(&mut write, &frame(echo.as_bytes()))
+                .await
+                .expect("read");
+        }
+        write
+    });
+    // The clock goes on when nobody has anything to do. 2 MB are more than pipe and server hold.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!sending.is_finished(), "all of it was read ahead");
+    world.gate.notify_one();
+    let mut peer = RawPeer {
+        io: tokio::io::join(read, tokio::io::sink()),
+    };
+    for _ in 0..2001 {
+        assert!(peer.reply().await.is_some());
+    }
+    drop(sending.await);
+}
+
 #[tokio::test]
 async fn a_reply_that_the_wire_cannot_carry_is_an_internal_error() {
     let (mut peer, _serving) = connect(&World::default(), Limits::default());
