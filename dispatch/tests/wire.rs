@@ -2,11 +2,17 @@
 
 mod common;
 
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use common::{RawPeer, World, connect, frame};
-use packetboat_dispatch::{Disconnect, Limits};
+use common::{RawPeer, World, connect, dispatcher, frame};
+use packetboat_dispatch::{App, Disconnect, Limits, serve_stream};
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 #[tokio::test]
 async fn requests_are_answered_in_order_however_they_arrive() {
@@ -333,6 +339,61 @@ async fn the_server_reads_on_while_it_waits_to_write() {
     for _ in 0..302 {
         assert!(peer.reply().await.is_some());
     }
+}
+
+/// A stream that counts how often it is written to.
+struct Counted {
+    io: tokio::io::DuplexStream,
+    writes: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn requests_that_come_together_are_answered_together() {
+    let (ours, theirs) = tokio::io::duplex(256 * 1024);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let counted = Counted {
+        io: theirs,
+        writes: Arc::clone(&writes),
+    };
+    let app = App::from(dispatcher(World::default()));
+    let _serving = tokio::spawn(serve_stream(counted, app, Limits::default()));
+    let mut peer = RawPeer { io: ours };
+    let echo = frame(br#"{"type": "echo", "text": "hello"}"#);
+    peer.send_raw(&echo.repeat(1000)).await;
+    for _ in 0..1000 {
+        assert!(peer.reply().await.is_some());
+    }
+    let writes = writes.load(Ordering::SeqCst);
+    assert!(writes < 100, "{writes} writes for 1000 replies");
 }
 
 #[tokio::test(start_paused = true)]
