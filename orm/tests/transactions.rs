@@ -11,6 +11,7 @@ on_each_database! {
     a_nested_rollback_undoes_its_own_part;
     a_savepoint_left_open_poisons_the_commit;
     a_write_dropped_half_way_poisons_the_commit;
+    an_ended_transaction_costs_no_connection;
     cancelling_anywhere_leaves_no_connection_in_a_transaction;
     connection_gets_its_transaction_back;
     outer_transaction_waits_for_the_nested;
@@ -359,6 +360,23 @@ mod cases {
         });
         tx.await.unwrap().unwrap().commit().await.unwrap();
         assert_eq!(owners(pool).await, ["ann", "bob", "carl"]);
+    }
+
+    pub(super) async fn an_ended_transaction_costs_no_connection<DB: Driver>(pool: &Pool<DB>)
+    where
+        sqlx::pool::PoolConnection<DB>: Executor,
+    {
+        // The mark of a connection: no other has this table.
+        sql("CREATE TEMPORARY TABLE tx_mark (id BIGINT)")
+            .exec(pool)
+            .await
+            .unwrap();
+        begin(pool).await.unwrap().commit().await.unwrap();
+        begin(pool).await.unwrap().rollback().await.unwrap();
+        let mut outer = begin(pool).await.unwrap();
+        begin(&mut outer).await.unwrap().rollback().await.unwrap();
+        outer.commit().await.unwrap();
+        sql("DELETE FROM tx_mark").exec(pool).await.unwrap();
     }
 
     /// One connection, and 10,000 futures dropped at every await that a transaction has. Then 100 are borrowed.

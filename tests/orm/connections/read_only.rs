@@ -75,6 +75,20 @@ mod on_mysql {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_transaction_that_may_write_finds_out_that_its_server_takes_no_writes() {
+        let Some((_database, db)) = that_refuses(1836, "Running in read-only mode").await else {
+            return;
+        };
+        let mut tx = db.begin().await.expect("a transaction");
+        let told = payment().insert(&mut tx).await;
+        assert!(matches!(told, Err(Error::Connection { .. })), "{told:?}");
+        drop(tx);
+        for _ in 0..20 {
+            payment().insert(&db).await.expect("a new connection");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn another_option_that_forbids_a_statement_says_nothing_of_the_server() {
         let text = "The MariaDB server is running with the --secure-file-priv option so it cannot execute this \
                     statement";

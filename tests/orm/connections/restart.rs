@@ -202,6 +202,25 @@ mod on_postgres {
         assert_eq!(refusals, 0);
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_transaction_that_may_write_finds_out_that_its_server_takes_no_writes() {
+        let Some((_database, db)) = with_open_connections().await else {
+            return;
+        };
+        Account::create_table(&db).await.expect("a table");
+        on_each(&db, "SET SESSION default_transaction_read_only = on").await;
+        let refused = pay(Uuid::new_v4(), &db).await;
+        assert!(
+            matches!(refused, Err(Error::Connection { .. })),
+            "{refused:?}"
+        );
+        // It is the first and the last.
+        for _ in 0..10 {
+            let paid = pay(Uuid::new_v4(), &db).await;
+            paid.expect("a new connection");
+        }
+    }
+
     /// The refusal says that nothing happened; in a transaction that was to read only, it says nothing of the server.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_read_only_transaction_is_no_read_only_server() {
