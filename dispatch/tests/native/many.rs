@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use packetboat_dispatch::client::{ClientError, Timeouts};
-use packetboat_dispatch::{BodyExt, Client, Disconnect};
+use packetboat_dispatch::{BodyExt, Client, Disconnect, Limits};
 use packetboat_framing::{Error, Source};
 use tokio::sync::mpsc;
 
+use crate::raw::Raw;
 use crate::world::{
-    AskLeft, Count, Counted, Echo, Firm, GetFilm, Mirror, World, client, client_with, until,
+    AskLeft, Count, Counted, Echo, Firm, GetFilm, Mirror, World, client, client_with, connect,
+    until,
 };
 
 fn echo(text: impl Into<String>) -> Echo {
@@ -46,6 +48,25 @@ async fn more_calls_than_may_be_in_flight_wait_their_turn() {
     while let Some(call) = calls.join_next().await {
         let (n, reply) = call.expect("no panic");
         assert_eq!(reply.expect("an answer").text, n.to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_find_the_way_out_full_are_answered_when_it_is_not() {
+    let (io, _serving) = connect(&World::default(), Limits::default());
+    let mut raw = Raw::greet(io).await;
+    // 180 KB of replies for a pipe of 64 KiB, and as much in the server, before one is read.
+    let text = "x".repeat(3000);
+    let message = format!(r#"{{"type": "echo", "text": "{text}"}}"#);
+    let mut asked = Vec::new();
+    for _ in 0..60 {
+        asked.push(raw.ask(&message).await);
+    }
+    // The clock goes on when nobody has anything to do.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for request in asked {
+        let reply = tokio::time::timeout(Duration::from_secs(5), raw.reply(request)).await;
+        assert!(reply.expect("it was forgotten").contains(&text));
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use packetboat_dispatch::client::{ClientError, NativeClient};
 use packetboat_dispatch::{Limits, Server};
-use packetboat_framing::native::{Code, Extensions, Outgoing};
+use packetboat_framing::native::{Code, Extensions, Kind, Outgoing};
 
 use crate::raw::Raw;
 use crate::world::{Echo, Firm, Soft, World, app, client, connect, until};
@@ -47,6 +47,35 @@ async fn a_cancelled_request_is_still_answered() {
     raw.cancel(firm).await;
     world.gate.notify_one();
     assert!(raw.reply(firm).await.contains("open"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_cancelled_before_its_turn_is_not_begun() {
+    let (io, _serving) = connect(&World::default(), Limits::default());
+    let mut raw = Raw::greet(io).await;
+    // 180 KB of replies for a pipe of 64 KiB, and as much in the server: the last ones wait their turn.
+    let message = format!(r#"{{"type": "echo", "text": "{}"}}"#, "x".repeat(3000));
+    for _ in 0..59 {
+        raw.ask(&message).await;
+    }
+    let last = raw.ask(&message).await;
+    raw.cancel(last).await;
+    // The clock goes on when nobody has anything to do.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (mut replies, mut refused) = (0, None);
+    while replies < 59 || refused.is_none() {
+        let came = tokio::time::timeout(Duration::from_secs(5), raw.next()).await;
+        let came = came.expect("one was forgotten").expect("it is open");
+        match came.header.kind {
+            Kind::Reply => {
+                assert_ne!(came.header.request, last);
+                replies += 1;
+            }
+            Kind::Error => refused = Some((came.header.request, Code(came.header.argument))),
+            _ => {}
+        }
+    }
+    assert_eq!(refused, Some((last, Code::CANCELLED)));
 }
 
 #[tokio::test]
