@@ -290,6 +290,30 @@ async fn a_body_that_is_dropped_cancels_its_file() {
 }
 
 #[tokio::test]
+async fn a_file_that_ends_early_is_broken_off_and_its_end_is_told_at_once() {
+    let (sender, mut outcomes) = mpsc::unbounded_channel();
+    let world = World {
+        outcomes: Some(sender),
+        lacking: 1,
+        ..World::default()
+    };
+    let (client, _serving) = client(&world);
+    let size = 500_000;
+    let (_, mut body) = client
+        .call_for_file(GetFilm { size })
+        .await
+        .expect("an answer");
+    body.skip().await.expect_err("a byte is missing");
+    let outcome = tokio::time::timeout(Duration::from_secs(5), outcomes.recv()).await;
+    let outcome = outcome.expect("in time").expect("the end");
+    assert!(
+        outcome.has_started() && !outcome.is_complete(),
+        "{outcome:?}"
+    );
+    client.call(echo("on")).await.expect("an answer");
+}
+
+#[tokio::test]
 async fn calls_on_a_connection_that_is_lost_fail_and_say_so() {
     let (client, serving) = client(&World::default());
     client.call(echo("on")).await.expect("an answer");

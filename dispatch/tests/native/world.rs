@@ -9,7 +9,7 @@ use packetboat_dispatch::{
     Outcome, Rejection, State, Stoppable, Upload, client::ClientBuilder, serve_stream,
 };
 use serde::{Deserialize, Serialize};
-use tokio::io::{DuplexStream, split};
+use tokio::io::{AsyncReadExt, DuplexStream, repeat, split};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
@@ -20,6 +20,8 @@ pub(crate) struct World {
     pub(crate) dropped: Arc<AtomicUsize>,
     pub(crate) outcomes: Option<mpsc::UnboundedSender<Outcome>>,
     pub(crate) digest: Option<[u8; 32]>,
+    /// Bytes that a film is announced with and does not have.
+    pub(crate) lacking: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize, Message)]
@@ -126,7 +128,10 @@ async fn count(mut body: Upload, request: Count) -> Result<Counted, Rejection> {
 }
 
 async fn film(State(world): State<World>, request: GetFilm) -> (Film, File) {
-    let mut file = File::bytes(vec![7; request.size as usize]);
+    let mut file = match world.lacking {
+        0 => File::bytes(vec![7; request.size as usize]),
+        lacking => File::reader(repeat(7).take(request.size - lacking), request.size),
+    };
     if let Some(digest) = world.digest {
         file = file.with_digest(digest);
     }
