@@ -144,3 +144,18 @@ impl fmt::Debug for Source {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_part_of_a_source_is_empty() {
+        let source = || Source::bytes("hello");
+        assert!(!source().is_empty());
+        let part = source().range(3..3).expect("within it");
+        assert!(part.is_empty());
+        let part = source().range(3..4).expect("within it");
+        assert!(!part.is_empty());
+    }
+}
