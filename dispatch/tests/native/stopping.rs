@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use packetboat_dispatch::client::{ClientError, NativeClient};
-use packetboat_dispatch::{Limits, Server};
-use packetboat_framing::native::{Code, Extensions, Kind, Outgoing};
+use packetboat_dispatch::{Disconnect, Limits, Server};
+use packetboat_framing::native::{Code, Extensions, FrameHeader, Kind, Outgoing};
 
 use crate::raw::Raw;
 use crate::world::{Echo, Firm, Soft, World, app, client, connect, until};
@@ -133,6 +133,26 @@ async fn a_shutdown_tells_finishes_and_closes() {
     let reply = waiting.await.expect("no panic").expect("it had begun");
     assert_eq!(reply.text, "open");
     serving.await.expect("no panic").expect("it ends in order");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_goes_away_is_let_go_when_it_has_its_reply() {
+    let world = World::default();
+    let (io, serving) = connect(&world, Limits::default());
+    let mut raw = Raw::greet(io).await;
+    let firm = raw.ask(r#"{"type": "firm"}"#).await;
+    let away = FrameHeader::control(Kind::GoingAway, 0, Code::NONE.0);
+    raw.frame(away, b"").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!serving.is_finished(), "a handler is at work");
+    world.gate.notify_one();
+    assert!(raw.reply(firm).await.contains("open"));
+    assert!(raw.is_closed().await);
+    let disconnect = serving.await.expect("no panic");
+    assert!(
+        matches!(disconnect, Disconnect::Closed),
+        "and not for its silence: {disconnect:?}"
+    );
 }
 
 #[tokio::test]
