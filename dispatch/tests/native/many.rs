@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use packetboat_dispatch::client::{ClientError, Timeouts};
 use packetboat_dispatch::{BodyExt, Client, Disconnect, Limits};
+use packetboat_framing::native::Kind;
 use packetboat_framing::{Error, Source};
 use tokio::sync::mpsc;
 
@@ -142,6 +143,15 @@ async fn a_body_that_nobody_reads_holds_up_nothing_else() {
         assert_eq!(reply.text, n.to_string());
     }
     assert_eq!(body.skip().await.expect("whole"), size);
+}
+
+#[tokio::test]
+async fn a_reply_says_how_large_the_file_behind_it_is() {
+    let (io, _serving) = connect(&World::default(), Limits::default());
+    let mut raw = Raw::greet(io).await;
+    raw.ask(r#"{"type": "film", "size": 5}"#).await;
+    let reply = raw.next_of(Kind::Reply).await.expect("a reply");
+    assert_eq!(reply.size, Some(5));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,6 +18,8 @@ pub(crate) struct Raw {
 pub(crate) struct Came {
     pub(crate) header: FrameHeader,
     pub(crate) payload: Vec<u8>,
+    /// Of its attachment, if it states it.
+    pub(crate) size: Option<u64>,
 }
 
 impl Raw {
@@ -93,14 +95,22 @@ impl Raw {
         loop {
             match self.decoder.decode().expect("the server keeps the rules") {
                 Some(Frame::Whole {
-                    header, payload, ..
+                    header,
+                    extensions,
+                    payload,
                 }) => {
-                    let payload = payload.to_vec();
-                    return Some(Came { header, payload });
+                    return Some(Came {
+                        header,
+                        payload: payload.to_vec(),
+                        size: extensions.fields().size,
+                    });
                 }
                 Some(Frame::Data { header, bytes, .. }) => {
-                    let payload = bytes.to_vec();
-                    return Some(Came { header, payload });
+                    return Some(Came {
+                        header,
+                        payload: bytes.to_vec(),
+                        size: None,
+                    });
                 }
                 Some(_) => {}
                 None => {
