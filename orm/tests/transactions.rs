@@ -5,13 +5,17 @@
 mod common;
 
 on_each_database! {
+    a_borrowed_connection_outlives_a_cancelled_statement_where_it_can;
+    a_cancelled_savepoint_is_rolled_back_and_so_is_the_one_around_it;
     a_cancelled_statement_gives_nobody_a_wrong_answer;
     a_dropped_transaction_is_undone;
     a_failed_statement_is_not_committed_around;
     a_nested_rollback_undoes_its_own_part;
+    a_read_that_failed_unseen_is_found_by_the_commit;
     a_savepoint_left_open_poisons_the_commit;
     a_write_dropped_half_way_poisons_the_commit;
     an_ended_transaction_costs_no_connection;
+    an_error_on_a_held_connection_costs_that_statement_alone;
     cancelling_anywhere_leaves_no_connection_in_a_transaction;
     connection_gets_its_transaction_back;
     outer_transaction_waits_for_the_nested;
@@ -104,6 +108,15 @@ mod cases {
                 refused
             }
         }
+    }
+
+    /// Only SQLite may have answered at the first poll already.
+    fn assert_dropped<DB: Driver, T>(pool: &Pool<DB>, outcome: &Option<T>) {
+        let is_sqlite = pool.clone().dialect() == Dialect::Sqlite;
+        assert!(
+            outcome.is_none() || is_sqlite,
+            "it was not dropped half way"
+        );
     }
 
     /// Polls a future so many times, and then drops it. Whether it had ended.
@@ -360,6 +373,100 @@ mod cases {
         });
         tx.await.unwrap().unwrap().commit().await.unwrap();
         assert_eq!(owners(pool).await, ["ann", "bob", "carl"]);
+    }
+
+    /// The answer to COMMIT would say nothing of it.
+    pub(super) async fn a_read_that_failed_unseen_is_found_by_the_commit<DB: Driver>(
+        pool: &Pool<DB>,
+    ) {
+        #[derive(Clone, Debug, Model)]
+        #[model(table = "tx_no_such_table")]
+        struct Ghost {
+            id: i64,
+        }
+        table!("tx_unseen");
+        fresh(pool).await;
+        let mut tx = begin(pool).await.unwrap();
+        coin("ann").insert(&mut tx).await.unwrap();
+        let outcome = cancel_after(1, Ghost::select().all(&mut tx)).await;
+        assert_dropped(pool, &outcome);
+        let committed = tx.commit().await;
+        match pool.clone().dialect() {
+            Dialect::Postgres => {
+                assert!(matches!(committed, Err(Error::Aborted)), "{committed:?}");
+                assert!(owners(pool).await.is_empty());
+            }
+            // There the connection does not survive it.
+            Dialect::MySql => {
+                assert!(matches!(committed, Err(Error::Poisoned)), "{committed:?}");
+                assert!(owners(pool).await.is_empty());
+            }
+            // There it costs the transaction nothing.
+            Dialect::Sqlite => {
+                committed.unwrap();
+                assert_eq!(owners(pool).await, ["ann"]);
+            }
+        }
+    }
+
+    pub(super) async fn a_cancelled_savepoint_is_rolled_back_and_so_is_the_one_around_it<
+        DB: Driver,
+    >(
+        pool: &Pool<DB>,
+    ) {
+        table!("tx_both");
+        fresh(pool).await;
+        let mut outer = begin(pool).await.unwrap();
+        coin("ann").insert(&mut outer).await.unwrap();
+        let mut inner = outer.enter().await.unwrap();
+        let dropped = cancel_after(1, coin("bob").insert(&mut inner)).await;
+        assert_dropped(pool, &dropped);
+        inner.rollback().await.unwrap();
+        outer.rollback().await.unwrap();
+        assert!(owners(pool).await.is_empty());
+    }
+
+    pub(super) async fn a_borrowed_connection_outlives_a_cancelled_statement_where_it_can<
+        DB: Driver,
+    >(
+        pool: &Pool<DB>,
+    ) where
+        sqlx::pool::PoolConnection<DB>: Executor,
+    {
+        table!("tx_borrowed");
+        fresh(pool).await;
+        // The mark of a connection: no other has this table.
+        sql("CREATE TEMPORARY TABLE tx_borrowed_mark (id BIGINT)")
+            .exec(pool)
+            .await
+            .unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        coin("ann").insert(&mut connection).await.unwrap();
+        drop(connection);
+        let mark = sql("DELETE FROM tx_borrowed_mark");
+        mark.exec(pool).await.unwrap();
+
+        let mut connection = pool.acquire().await.unwrap();
+        let dropped = cancel_after(1, Coin::select().all(&mut connection)).await;
+        assert_dropped(pool, &dropped);
+        drop(connection);
+        let kept = sql("DELETE FROM tx_borrowed_mark").exec(pool).await.is_ok();
+        assert_eq!(kept, pool.clone().dialect() != Dialect::MySql);
+        assert_eq!(owners(pool).await, ["ann"]);
+    }
+
+    /// It is in no transaction, which an error would abort or a change of tables commit.
+    pub(super) async fn an_error_on_a_held_connection_costs_that_statement_alone<DB: Driver>(
+        pool: &Pool<DB>,
+    ) {
+        table!("tx_held");
+        let mut connection = Connection::acquire(pool).await.unwrap();
+        fresh(&mut connection).await;
+        coin("ann").insert(&mut connection).await.unwrap();
+        let twice = coin("ann").insert(&mut connection).await;
+        assert!(twice.unwrap_err().is_unique("owner"));
+        coin("bob").insert(&mut connection).await.unwrap();
+        assert_eq!(owners(&mut connection).await, ["ann", "bob"]);
     }
 
     pub(super) async fn an_ended_transaction_costs_no_connection<DB: Driver>(pool: &Pool<DB>)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use packetboat_orm::test::Database;
 use packetboat_orm::{
-    DbPool, Dialect, Error, Finish as _, Model, ModelExt, Result, sql, transaction,
+    DbPool, Dialect, Error, Finish as _, Model, ModelExt, Result, begin, sql, transaction,
 };
 use packetboat_tests::postgres::Postgres;
 use sqlx::{Connection as _, PgConnection};
@@ -283,6 +283,39 @@ mod on_postgres {
         let (time, refusals) = pay_until_done(&db).await;
         assert!(time < Duration::from_secs(5), "it took {time:?}");
         assert_eq!(refusals, 0);
+        admin.close().await.expect("a goodbye");
+    }
+
+    /// The server has undone it, so there is nothing to ask of it any more, nor to be unsure of.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_transaction_whose_session_was_ended_is_rolled_back_by_that() {
+        let Some((database, db)) = with_open_connections().await else {
+            return;
+        };
+        let mut outer = db.begin().await.expect("a transaction");
+        let mut nested = begin(&mut outer).await.expect("a savepoint");
+        let request = Uuid::new_v4();
+        (Payment { id: 0, request })
+            .insert(&mut nested)
+            .await
+            .expect("an insert");
+        let mut admin = PgConnection::connect(database.url())
+            .await
+            .expect("a connection");
+        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::raw_sql(end)
+            .execute(&mut admin)
+            .await
+            .expect("an administrator");
+        // Of a savepoint alone nothing is kept, whatever became of the statement.
+        let released = nested.commit().await;
+        assert!(
+            matches!(released, Err(Error::Connection { .. })),
+            "{released:?}"
+        );
+        outer.rollback().await.expect("no word to a lost server");
+        assert_eq!(Payment::select().count(&db).await.expect("a count"), 0);
         admin.close().await.expect("a goodbye");
     }
 
