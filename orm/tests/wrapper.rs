@@ -184,8 +184,8 @@ async fn wrapper_sees_every_statement_through_enter_and_in_a_task() {
 #[tokio::test]
 async fn wrapper_sees_streams_batches_and_raw_sql() {
     let mut db = open().await;
-    let mut rows: Vec<Note> = (0..1001).map(|n| note(&n.to_string())).collect();
-    assert_eq!(Note::insert_all(&mut rows, &mut db).await.unwrap(), 1001);
+    let mut rows: Vec<Note> = (0..4001).map(|n| note(&n.to_string())).collect();
+    assert_eq!(Note::insert_all(&mut rows, &mut db).await.unwrap(), 4001);
     assert_eq!(db.take().len(), 3);
     let line = line!() + 1;
     let mut stream = Note::select().stream(&mut db);
@@ -195,7 +195,7 @@ async fn wrapper_sees_streams_batches_and_raw_sql() {
         rows += 1;
     }
     drop(stream);
-    assert_eq!(rows, 1001);
+    assert_eq!(rows, 4001);
     let seen = db.take();
     assert_eq!((seen.len(), seen[0].line, seen[0].table), (1, line, "note"));
     sql("DELETE FROM note WHERE text = ?")
