@@ -44,6 +44,29 @@ async fn requests_are_answered_in_order_however_they_arrive() {
     assert!(matches!(serving.await, Ok(Disconnect::Closed)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn nothing_is_begun_behind_replies_that_nobody_reads() {
+    let world = World::default();
+    let (mut peer, _serving) = connect(&world, Limits::default());
+    let session = peer.log_in("admin").await;
+    let before = world.effects();
+    // Two fill the pipe, and the third is more than the server holds.
+    for _ in 0..3 {
+        peer.send(r#"{"type": "big", "len": 200000}"#).await;
+    }
+    peer.send(format!(
+        r#"{{"type": "delete_movie", "movie_id": 1, "session": "{session}"}}"#
+    ))
+    .await;
+    // The clock goes on when nobody has anything to do.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.effects(), before);
+    for _ in 0..4 {
+        assert_eq!(peer.reply().await.expect("a reply")["flag"], true);
+    }
+    assert_eq!(world.effects(), before + 1);
+}
+
 #[tokio::test]
 async fn an_alias_reaches_the_same_handler_and_unknown_keys_are_ignored() {
     let (mut peer, _serving) = connect(&World::default(), Limits::default());
