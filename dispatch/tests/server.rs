@@ -341,6 +341,25 @@ async fn a_file_that_the_shutdown_cuts_short_is_told_with_what_was_sent() {
     assert!(outcome.sent() >= 1000, "{outcome:?}");
 }
 
+/// It may be what writes down that a film was seen.
+#[tokio::test]
+async fn shutdown_waits_for_what_comes_after_a_file() {
+    let (sender, mut outcomes) = mpsc::unbounded_channel();
+    let world = World {
+        outcomes: Some(sender),
+        telling: Duration::from_millis(300),
+        ..World::default()
+    };
+    let running = serve(&world, Limits::default()).await;
+    let mut peer = connect(running.addr).await;
+    peer.ask(r#"{"type": "download", "len": 10}"#).await;
+    peer.io.read_exact(&mut [0; 10]).await.expect("the file");
+    running.stop.shutdown();
+    assert!(matches!(running.serving.await, Ok(Ok(()))));
+    let outcome = outcomes.try_recv().expect("it was waited for");
+    assert!(outcome.is_complete(), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn a_server_that_is_dropped_leaves_nothing_running() {
     let world = World::default();

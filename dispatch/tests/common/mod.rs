@@ -30,6 +30,8 @@ pub struct World {
     pub uploads: Arc<std::sync::Mutex<Vec<Received>>>,
     pub gate: Arc<Notify>,
     pub outcomes: Option<mpsc::UnboundedSender<Outcome>>,
+    /// How long it takes to tell an outcome.
+    pub telling: Duration,
     pub hold: Duration,
     pub refuse_start: bool,
     pub started: Arc<AtomicUsize>,
@@ -214,6 +216,9 @@ async fn fetch(State(world): State<World>, request: Fetch) -> (Found, File) {
         })
         .on_end(move |outcome| async move {
             if let Some(outcomes) = world.outcomes {
+                if !world.telling.is_zero() {
+                    tokio::time::sleep(world.telling).await;
+                }
                 let _ = outcomes.send(outcome);
             }
         });
