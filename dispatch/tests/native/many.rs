@@ -59,15 +59,33 @@ async fn requests_that_find_the_way_out_full_are_answered_when_it_is_not() {
     // 180 KB of replies for a pipe of 64 KiB, and as much in the server, before one is read.
     let text = "x".repeat(3000);
     let message = format!(r#"{{"type": "echo", "text": "{text}"}}"#);
-    let mut asked = Vec::new();
-    for _ in 0..60 {
-        asked.push(raw.ask(&message).await);
+    // More than once, so that what waited is no burden to what comes later.
+    for _ in 0..3 {
+        let mut asked = Vec::new();
+        for _ in 0..60 {
+            asked.push(raw.ask(&message).await);
+        }
+        // The clock goes on when nobody has anything to do.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for request in asked {
+            let reply = tokio::time::timeout(Duration::from_secs(5), raw.reply(request)).await;
+            assert!(reply.expect("it was forgotten").contains(&text));
+        }
     }
-    // The clock goes on when nobody has anything to do.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    for request in asked {
-        let reply = tokio::time::timeout(Duration::from_secs(5), raw.reply(request)).await;
-        assert!(reply.expect("it was forgotten").contains(&text));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_no_replies_comes_to_wait() {
+    let (io, _serving) = connect(&World::default(), Limits::default());
+    let mut raw = Raw::greet(io).await;
+    let message = format!(r#"{{"type": "echo", "text": "{}"}}"#, "x".repeat(8000));
+    let mut asked = 0;
+    while tokio::time::timeout(Duration::from_secs(1), raw.ask(&message))
+        .await
+        .is_ok()
+    {
+        asked += 1;
+        assert!(asked < 100, "the server takes whatever comes");
     }
 }
 
