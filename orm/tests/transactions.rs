@@ -8,6 +8,7 @@ on_each_database! {
     a_borrowed_connection_outlives_a_cancelled_statement_where_it_can;
     a_cancelled_savepoint_is_rolled_back_and_so_is_the_one_around_it;
     a_cancelled_statement_gives_nobody_a_wrong_answer;
+    a_connection_that_takes_no_writes_is_left;
     a_dropped_transaction_is_undone;
     a_failed_statement_is_not_committed_around;
     a_nested_rollback_undoes_its_own_part;
@@ -455,6 +456,25 @@ mod cases {
         assert_eq!(owners(pool).await, ["ann"]);
     }
 
+    /// Here nobody but the connection itself knows of it.
+    pub(super) async fn a_connection_that_takes_no_writes_is_left<DB: Driver>(pool: &Pool<DB>) {
+        if pool.clone().dialect() != Dialect::Postgres {
+            return;
+        }
+        table!("tx_left");
+        fresh(pool).await;
+        sql("SET SESSION default_transaction_read_only = on")
+            .exec(pool)
+            .await
+            .unwrap();
+        let refused = coin("ann").insert(pool).await;
+        assert!(
+            matches!(refused, Err(Error::Connection { .. })),
+            "{refused:?}"
+        );
+        coin("ann").insert(pool).await.unwrap();
+    }
+
     /// It is in no transaction, which an error would abort or a change of tables commit.
     pub(super) async fn an_error_on_a_held_connection_costs_that_statement_alone<DB: Driver>(
         pool: &Pool<DB>,
@@ -486,6 +506,10 @@ mod cases {
         if pool.dialect() == Dialect::Sqlite {
             // There it is rolled back; elsewhere it would be closed.
             drop(begin(pool).await.unwrap());
+            // Nothing is amiss where nothing is left to roll back.
+            let mut tx = begin(pool).await.unwrap();
+            sql("ROLLBACK").exec(&mut tx).await.unwrap();
+            drop(tx);
         }
         sql("DELETE FROM tx_mark").exec(pool).await.unwrap();
     }

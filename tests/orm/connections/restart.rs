@@ -292,6 +292,7 @@ mod on_postgres {
         let Some((database, db)) = with_open_connections().await else {
             return;
         };
+        let unaware = db.begin().await.expect("a transaction");
         let mut outer = db.begin().await.expect("a transaction");
         let mut nested = begin(&mut outer).await.expect("a savepoint");
         let request = Uuid::new_v4();
@@ -315,6 +316,8 @@ mod on_postgres {
             "{released:?}"
         );
         outer.rollback().await.expect("no word to a lost server");
+        let told = unaware.rollback().await;
+        assert!(matches!(told, Err(Error::Connection { .. })), "{told:?}");
         assert_eq!(Payment::select().count(&db).await.expect("a count"), 0);
         admin.close().await.expect("a goodbye");
     }
