@@ -5,6 +5,7 @@
 mod common;
 
 on_each_database! {
+    a_borrowed_connection_that_cannot_go_on_is_not_waited_for;
     a_borrowed_connection_outlives_a_cancelled_statement_where_it_can;
     a_cancelled_savepoint_is_rolled_back_and_so_is_the_one_around_it;
     a_cancelled_statement_gives_nobody_a_wrong_answer;
@@ -473,6 +474,32 @@ mod cases {
             "{refused:?}"
         );
         coin("ann").insert(pool).await.unwrap();
+    }
+
+    /// Its place in the pool is free at once, and not when the server has come to the end.
+    pub(super) async fn a_borrowed_connection_that_cannot_go_on_is_not_waited_for<DB: Driver>(
+        pool: &Pool<DB>,
+    ) where
+        sqlx::pool::PoolConnection<DB>: Executor,
+    {
+        use std::time::Duration;
+
+        use tokio::time::timeout;
+
+        if pool.clone().dialect() != Dialect::MySql {
+            return;
+        }
+        let mut connection = pool.acquire().await.unwrap();
+        let asleep = sql("SELECT SLEEP(4)");
+        let cancelled = timeout(
+            Duration::from_millis(200),
+            asleep.one::<(i64,)>(&mut connection),
+        );
+        assert!(cancelled.await.is_err());
+        drop(connection);
+        let next = sql("SELECT 1").one::<(i64,)>(pool);
+        let next = timeout(Duration::from_secs(2), next).await;
+        assert_eq!(next.expect("it was waited for").unwrap(), (1,));
     }
 
     /// It is in no transaction, which an error would abort or a change of tables commit.
