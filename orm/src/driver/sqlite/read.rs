@@ -262,7 +262,8 @@ fn ready(out: &mut impl Collect) -> ControlFlow<()> {
     let at_once = pin!(out.ready()).poll(&mut Context::from_waker(Waker::noop()));
     match at_once {
         Poll::Ready(flow) => flow,
-        Poll::Pending => Runtime::current().block_on(out.ready()),
+        // By itself: this thread is inside of the runtime's own already, which takes no second.
+        Poll::Pending => futures_executor::block_on(out.ready()),
     }
 }
 
