@@ -13,6 +13,9 @@ use sqlx::Pool;
 
 use crate::driver::lease::Lease;
 use crate::driver::{Driver, frame};
+use crate::error::Result;
+use crate::executor::{Collect, Done};
+use crate::statement::Statement;
 
 tokio::task_local! {
     static KEPT: RefCell<Option<Box<dyn Any + Send>>>;
@@ -33,8 +36,25 @@ pub(crate) async fn scope<T>(read: impl Future<Output = T>) -> T {
     }
 }
 
+/// Runs a statement on the connection that the one before has left, else on one that is acquired, and leaves it in turn.
+pub(super) async fn run<DB: Driver, C: Collect>(
+    pool: &Pool<DB>,
+    acquire: impl Future<Output = Result<Lease<DB>>>,
+    statement: &Statement,
+    values: DB::Values,
+    out: C,
+) -> Result<(C, Done)> {
+    let mut lease = match take(pool) {
+        Some(lease) => lease,
+        None => acquire.await?,
+    };
+    let outcome = lease.run(statement, values, out).await;
+    leave(pool, lease);
+    outcome
+}
+
 /// The connection that the query before has left, if it is one of this pool.
-pub(super) fn take<DB: Driver>(pool: &Pool<DB>) -> Option<Lease<DB>> {
+fn take<DB: Driver>(pool: &Pool<DB>) -> Option<Lease<DB>> {
     let is_ours = |kept: &Kept<DB>| kept.pool == frame::identity(pool);
     let taken = KEPT.try_with(|kept| {
         let mut kept = kept.borrow_mut();
@@ -49,7 +69,7 @@ pub(super) fn take<DB: Driver>(pool: &Pool<DB>) -> Option<Lease<DB>> {
 
 /// Leaves a connection for the next query; outside of a scope it goes back to its pool, and so does one that is not as
 /// it came from there.
-pub(super) fn leave<DB: Driver>(pool: &Pool<DB>, lease: Lease<DB>) {
+fn leave<DB: Driver>(pool: &Pool<DB>, lease: Lease<DB>) {
     if !lease.is_plain() {
         return;
     }

@@ -192,13 +192,8 @@ impl<DB: Driver> Executor for Pool<DB> {
         out: C,
     ) -> Result<(C, Done)> {
         let values = bind::<DB>(&params)?;
-        let mut lease = match keep::take(self) {
-            Some(lease) => lease,
-            None => acquire(self, !statement.kind().is_read()).await?,
-        };
-        let outcome = lease.run(statement, values, out).await;
-        keep::leave(self, lease);
-        outcome
+        let acquire = acquire(self, !statement.kind().is_read());
+        keep::run(self, acquire, statement, values, out).await
     }
 }
 

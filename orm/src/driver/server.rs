@@ -106,13 +106,8 @@ impl<DB: Driver> Executor for ServerPool<DB> {
         out: C,
     ) -> Result<(C, Done)> {
         let values = bind::<DB>(&params)?;
-        let mut lease = match keep::take(&self.pool) {
-            Some(lease) => lease,
-            None => self.acquire(!statement.kind().is_read()).await?,
-        };
-        let outcome = lease.run(statement, values, out).await;
-        keep::leave(&self.pool, lease);
-        outcome
+        let acquire = self.acquire(!statement.kind().is_read());
+        keep::run(&self.pool, acquire, statement, values, out).await
     }
 }
 

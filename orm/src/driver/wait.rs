@@ -24,13 +24,8 @@ pub(crate) async fn run_within<C: Collect>(
     out: C,
 ) -> Result<(C, Done)> {
     let values = bind::<Sqlite>(&params)?;
-    let mut lease = match keep::take(pool) {
-        Some(lease) => lease,
-        None => acquire_within(pool, limit, !statement.kind().is_read()).await?,
-    };
-    let outcome = lease.run(statement, values, out).await;
-    keep::leave(pool, lease);
-    outcome
+    let acquire = acquire_within(pool, limit, !statement.kind().is_read());
+    keep::run(pool, acquire, statement, values, out).await
 }
 
 impl Tx<Sqlite> {

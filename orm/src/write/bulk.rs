@@ -377,15 +377,12 @@ fn insert_statement(
         }
         Dialect::MySql | Dialect::Sqlite => tuples(&mut sql, dialect, rows, columns, false),
     }
-    match how.back {
-        Back::Read => {
-            if dialect == Dialect::Postgres && !how.by_column && !unset {
-                sql.push_str(" AS packetboat_rows");
-            }
-            sql.push_str(end);
-        }
-        Back::Left if dialect == Dialect::Postgres => name_rows(&mut sql, table, unset),
-        Back::Left => {}
+    // With a place, the end names them.
+    if dialect == Dialect::Postgres && !with_place {
+        name_rows(&mut sql, table, unset);
+    }
+    if how.back == Back::Read {
+        sql.push_str(end);
     }
     let statement = Statement::rendered(Kind::Insert, Some(table), Arc::from(sql), at);
     // What will hardly come again is not kept: the rest of many rows, where each number of rows has its own text.
