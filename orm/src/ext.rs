@@ -68,8 +68,8 @@ pub trait ModelExt: Model {
     /// [`Error::Stale`](crate::Error::Stale) when the row was changed or deleted since it was read.
     #[track_caller]
     fn save<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
-        let written = act(self, db, Act::Save, Location::caller());
-        async move { written.await.map(drop) }
+        let at = Location::caller();
+        async move { act(self, db, Act::Save, at).await.map(drop) }
     }
 
     /// Inserts, and fills in an unset key (0, `""`, nil, `None`).
@@ -81,8 +81,8 @@ pub trait ModelExt: Model {
     /// fills does not fit its field.
     #[track_caller]
     fn insert<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
-        let written = act(self, db, Act::Insert, Location::caller());
-        async move { written.await.map(drop) }
+        let at = Location::caller();
+        async move { act(self, db, Act::Insert, at).await.map(drop) }
     }
 
     /// Inserts many rows, all or none, in as few statements as the database allows, and fills in unset keys; says how
@@ -142,8 +142,8 @@ pub trait ModelExt: Model {
     /// has a `version`, and was changed or deleted since it was read.
     #[track_caller]
     fn update<E: Executor>(&mut self, db: E) -> impl Future<Output = Result<()>> + Send {
-        let written = act(self, db, Act::Update, Location::caller());
-        async move { written.await.map(drop) }
+        let at = Location::caller();
+        async move { act(self, db, Act::Update, at).await.map(drop) }
     }
 
     /// This row as one that knows what it was, and updates only what changed. See [`Tracked`].

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -112,39 +113,51 @@ impl<DB: Driver> Lease<DB> {
         self.lost
     }
 
-    pub(super) async fn run<C: Collect>(
-        &mut self,
-        statement: &Statement,
+    /// Runs a statement.
+    ///
+    /// In a box, as everything that is deep: an async function carries what it awaits, and so does each one above it, on
+    /// the stack and through the compiler, which follows futures in futures only so far.
+    pub(super) fn run<'a, C: Collect>(
+        &'a mut self,
+        statement: &'a Statement,
         values: DB::Values,
         out: C,
-    ) -> Result<(C, Done)> {
-        let run = DB::run_at_home(&mut self.home, &mut self.owes, statement, values, out);
-        let outcome = match &self.vigil {
-            Some(vigil) => vigil.over(run).await,
-            None => run.await,
-        };
-        self.owes = false;
-        outcome.map_err(|error| self.noted(error, statement.kind().is_read()))
+    ) -> BoxFuture<'a, Result<(C, Done)>> {
+        Box::pin(async move {
+            let run = DB::run_at_home(&mut self.home, &mut self.owes, statement, values, out);
+            let outcome = match &self.vigil {
+                Some(vigil) => vigil.over(run).await,
+                None => run.await,
+            };
+            self.owes = false;
+            outcome.map_err(|error| self.noted(error, statement.kind().is_read()))
+        })
     }
 
     /// Whether the database has rolled back the transaction by itself; what cannot be asked is lost.
-    pub(super) async fn is_rolled_back(&mut self) -> bool {
-        match self.home.get().await {
-            Ok(connection) => DB::is_rolled_back(connection).await,
-            Err(_) => true,
-        }
+    /// In a box as [`run`](Self::run).
+    pub(super) fn is_rolled_back(&mut self) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            match self.home.get().await {
+                Ok(connection) => DB::is_rolled_back(connection).await,
+                Err(_) => true,
+            }
+        })
     }
 
-    pub(super) async fn control(&mut self, statement: Statement) -> Result<()> {
-        let connection = self.home.get().await?;
-        self.owes = true;
-        let run = DB::control(connection, statement);
-        let outcome = match &self.vigil {
-            Some(vigil) => vigil.over(run).await,
-            None => run.await,
-        };
-        self.owes = false;
-        outcome.map_err(|error| self.noted(error, true))
+    /// Runs a statement of transaction control. In a box as [`run`](Self::run).
+    pub(super) fn control(&mut self, statement: Statement) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let connection = self.home.get().await?;
+            self.owes = true;
+            let run = DB::control(connection, statement);
+            let outcome = match &self.vigil {
+                Some(vigil) => vigil.over(run).await,
+                None => run.await,
+            };
+            self.owes = false;
+            outcome.map_err(|error| self.noted(error, true))
+        })
     }
 
     /// Notes what an error says of the connection, and tells whether anything can have been changed.

@@ -54,6 +54,7 @@ pub use self::tx::Tx;
 
 use std::future::{Future, ready};
 
+use futures_util::future::BoxFuture;
 use sqlx::{Database, Pool};
 
 use crate::codec::{Params, Sink, Source, sealed};
@@ -200,7 +201,9 @@ impl<DB: Driver> Executor for Pool<DB> {
 /// Takes a connection of the pool, for a statement or a transaction that may write, or that reads.
 async fn acquire<DB: Driver>(pool: &Pool<DB>, writes: bool) -> Result<Lease<DB>> {
     frame::check(pool, writes)?;
-    match pool.acquire().await {
+    // What sqlx does here is large: it may have to open a connection. Whoever waits for a statement would carry it.
+    let acquire: BoxFuture<'_, _> = Box::pin(pool.acquire());
+    match acquire.await {
         Ok(connection) => Ok(Lease::new(connection)),
         Err(error) => Err(refusal::connection(error)),
     }

@@ -124,8 +124,8 @@ async fn write<M: Model>(
     at: At,
 ) -> Result<Found<M>> {
     match act {
-        // In boxes what is of several statements: the compiler follows futures in futures only so deep, and a stack
-        // of wrappers stands below these.
+        // In boxes here and below what is of several statements: the compiler follows futures in futures only so deep,
+        // and a stack of wrappers stands below these.
         Act::Change(original) => Box::pin(tracked::change(row, db, original, at)).await,
         Act::Delete => delete(row, db, at).await.map(Found::new),
         Act::Insert => insert(row, db, at).await,
@@ -176,7 +176,7 @@ pub(super) async fn insert<M: Model>(
         if is_new {
             row.set_key(counted_key::<M>(done.last_insert_id)?);
         }
-        let stored = reread(&row.key(), db, at).await;
+        let stored = Box::pin(reread(&row.key(), db, at)).await;
         return stored
             .map(Found::Stored)
             .map_err(|error| error.unread(M::TABLE.name()));
@@ -212,7 +212,7 @@ async fn save<M: Model>(row: &mut M, db: &mut impl Executor, at: At) -> Result<F
     }
     let sql = M::TABLE.statements(db.dialect()).upsert;
     if sql.is_empty() {
-        return update_or_insert(row, db, at).await;
+        return Box::pin(update_or_insert(row, db, at)).await;
     }
     let statement = Statement::fixed(Kind::Insert, M::TABLE, sql, at);
     let values = Rows::new(slice::from_ref(&*row), Part::KeyThenInserted);
@@ -291,7 +291,7 @@ pub(super) async fn run_update<M: Model>(
     let values = Rows::new(slice::from_ref(&*row), part);
     if const { M::TABLE.reads_back() } {
         if db.dialect() == Dialect::MySql {
-            return update_and_reread(row, db, statement, values, at).await;
+            return Box::pin(update_and_reread(row, db, statement, values, at)).await;
         }
         let stored = db.optional::<Stored<M>>(statement, &values).await?;
         let tenant = values.into_tenant();

@@ -12,6 +12,7 @@ mod injection;
 mod read_back;
 mod roles;
 mod scope;
+mod size;
 mod tracked;
 mod unread;
 mod upsert;
