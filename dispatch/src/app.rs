@@ -60,6 +60,7 @@ pub(crate) struct Framed {
     /// What the attachment has to be in the end.
     pub(crate) digest: Option<Digest>,
     pub(crate) deadline: Option<Instant>,
+    pub(crate) idempotency_key: Option<[u8; 16]>,
     /// Rings when something happens to the attachment.
     pub(crate) ringer: Ringer,
 }
@@ -175,6 +176,9 @@ impl<W: Shape> Answering for Complete<W> {
         }
         if let Some(deadline) = framed.as_ref().and_then(|framed| framed.deadline) {
             call = call.with_deadline(deadline);
+        }
+        if let Some(key) = framed.as_ref().and_then(|framed| framed.idempotency_key) {
+            call = call.with_idempotency_key(key);
         }
         let (mut refusal, mut is_last, mut feed) = (None, false, None);
         let len = route.attachment.map(|key| {

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::envelope::Fields;
 use crate::guard::Guard;
 use crate::handler::Handler;
+use crate::idempotency::InFlight;
 use crate::message::Message;
 use crate::middleware::Middleware;
 use crate::route::{Endpoint, Guarded, Route};
@@ -236,6 +237,7 @@ impl<S: Send + Sync + 'static, G: Guard<S>, W: Shape> Group<S, G, W> {
             state: Arc::clone(&self.state),
             shape: self.shape.clone(),
             layers: Arc::clone(&self.layers),
+            in_flight: InFlight::default(),
             marker: PhantomData::<fn(M, A)>,
         });
         self.table.insert(&endpoint);

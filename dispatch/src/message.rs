@@ -31,6 +31,11 @@ pub trait Message: Send + 'static {
     /// them by it; a server sends what its handler returned.
     const REPLY_ATTACHMENT: Option<&'static str> = None;
 
+    /// Whether asking twice is as good as asking once: it changes nothing, or sets what is set
+    /// already. A [`Pool`](crate::client::Pool) asks again after a connection was lost on it. By
+    /// `safe` in the derive.
+    const IS_SAFE: bool = false;
+
     /// What a handler answers and a client receives.
     type Reply: Send + 'static;
 }

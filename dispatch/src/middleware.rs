@@ -23,6 +23,16 @@ pub struct Response {
 }
 
 impl Response {
+    /// A reply that nothing follows.
+    pub(crate) fn value(message: Vec<u8>) -> Self {
+        Self {
+            message,
+            file: None,
+            refused: None,
+            status: Code::NONE,
+        }
+    }
+
     /// Bytes of the reply, without what follows it.
     #[must_use]
     pub fn message_len(&self) -> usize {

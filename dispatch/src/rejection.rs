@@ -119,6 +119,17 @@ impl Rejection {
         }
     }
 
+    /// The same for another peer, without the reason, which has been logged.
+    pub(crate) fn repeated(&self) -> Self {
+        Self {
+            code: self.code.clone(),
+            text: self.text.clone(),
+            detail: self.detail.clone(),
+            ours: self.ours,
+            source: None,
+        }
+    }
+
     /// What the text names, for a wire that says it in other words.
     pub(crate) fn naming(mut self, detail: &str) -> Self {
         self.detail = Some(detail.into());

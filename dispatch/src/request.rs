@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::connection::Peer;
 use crate::extensions::Extensions;
+use crate::idempotency::IdempotencyKey;
 use crate::rejection::Rejection;
 use crate::session::{ConnectionSessions, Session, SessionId};
 use crate::upload::Upload;
@@ -21,6 +22,7 @@ pub struct Call {
     attachment_len: Option<u64>,
     received: Instant,
     deadline: Option<Instant>,
+    idempotency_key: Option<IdempotencyKey>,
     wire: Wire,
     sessions: Option<ConnectionSessions>,
     upload: Option<Upload>,
@@ -44,6 +46,7 @@ impl Call {
             attachment_len: None,
             received,
             deadline: None,
+            idempotency_key: None,
             wire: Wire::Classic,
             sessions: None,
             upload: None,
@@ -76,6 +79,13 @@ impl Call {
     #[must_use]
     pub fn with_deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// With the key that its client has given it.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: impl Into<IdempotencyKey>) -> Self {
+        self.idempotency_key = Some(key.into());
         self
     }
 
@@ -158,6 +168,12 @@ impl Call {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// The key that its client has given it, where it has.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
+        self.idempotency_key
     }
 
     /// The wire that it came on.

@@ -4,13 +4,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use futures_core::future::BoxFuture;
-use packetboat_framing::native::Code;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::envelope::{Envelope, Fields, decode};
 use crate::guard::Guard;
 use crate::handler::Handler;
+use crate::idempotency::{InFlight, Joined};
 use crate::message::Message;
 use crate::middleware::{Middleware, Next, Response};
 use crate::rejection::Rejection;
@@ -62,6 +62,7 @@ pub(crate) struct Guarded<H, M, A, S, G, W> {
     pub(crate) state: Arc<S>,
     pub(crate) shape: W,
     pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
+    pub(crate) in_flight: InFlight,
     pub(crate) marker: PhantomData<fn(M, A)>,
 }
 
@@ -81,11 +82,49 @@ where
     /// And each request would pay for three boxes: the rest of the way, the middleware's future and
     /// the route's.
     async fn run(&self, call: Call, message: Result<M, Rejection>) -> Result<Response, Rejection> {
-        let wire = call.wire();
         let identity = self.guard.check(&call, &self.state).await?;
+        if call.idempotency_key().is_some() {
+            // In a box, so that only who sends a key has the larger future.
+            return Box::pin(self.run_once(call, &identity, message)).await;
+        }
+        self.handle(call, &identity, message).await
+    }
+
+    /// Runs it unless another request with its key is at work; then this gets that one's answer.
+    async fn run_once(
+        &self,
+        call: Call,
+        identity: &G::Identity,
+        message: Result<M, Rejection>,
+    ) -> Result<Response, Rejection> {
+        let Some(key) = call.idempotency_key() else {
+            return self.handle(call, identity, message).await;
+        };
+        // Behind the guard: an answer goes to nobody but who may have it.
+        let subject = call
+            .session()
+            .await?
+            .map_or_else(String::new, |s| s.subject);
+        match self.in_flight.join(subject, key, call.wire()).await {
+            Joined::Answered(outcome) => outcome,
+            Joined::First(first) => {
+                let outcome = self.handle(call, identity, message).await;
+                first.answered(&outcome);
+                outcome
+            }
+        }
+    }
+
+    async fn handle(
+        &self,
+        call: Call,
+        identity: &G::Identity,
+        message: Result<M, Rejection>,
+    ) -> Result<Response, Rejection> {
+        let wire = call.wire();
         let reply = self
             .handler
-            .call(call, &self.state, &identity, message)
+            .call(call, &self.state, identity, message)
             .await?;
         let mut out = scratch::take();
         if let Err(error) = wire.accept(&self.shape, &reply.value, &mut out) {
@@ -93,10 +132,8 @@ where
             return Err(error.into());
         }
         Ok(Response {
-            message: out,
             file: reply.file,
-            refused: None,
-            status: Code::NONE,
+            ..Response::value(out)
         })
     }
 }

@@ -10,6 +10,7 @@ pub(crate) struct Attributes {
     pub(crate) reply: Type,
     pub(crate) attachment: Option<LitStr>,
     pub(crate) reply_attachment: Option<LitStr>,
+    pub(crate) safe: bool,
     pub(crate) krate: Option<Path>,
 }
 
@@ -21,6 +22,7 @@ struct Found {
     reply: Option<Type>,
     attachment: Option<LitStr>,
     reply_attachment: Option<LitStr>,
+    safe: Option<()>,
     krate: Option<Path>,
 }
 
@@ -50,6 +52,7 @@ impl Attributes {
             reply,
             attachment: found.attachment,
             reply_attachment: found.reply_attachment,
+            safe: found.safe.is_some(),
             krate: found.krate,
         })
     }
@@ -69,13 +72,15 @@ impl Found {
             once(meta, &mut self.attachment, name)
         } else if key.is_ident("reply_attachment") {
             once(meta, &mut self.reply_attachment, name)
+        } else if key.is_ident("safe") {
+            once(meta, &mut self.safe, |_| Ok(()))
         } else if key.is_ident("crate") {
             once(meta, &mut self.krate, |meta| {
                 meta.value()?.call(Path::parse_mod_style)
             })
         } else {
             Err(meta
-                .error("unknown key, expected `type`, `alias`, `reply`, `attachment`, `reply_attachment` or `crate`"))
+                .error("unknown key, expected `type`, `alias`, `reply`, `attachment`, `reply_attachment`, `safe` or `crate`"))
         }
     }
 }

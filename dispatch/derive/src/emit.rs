@@ -15,6 +15,7 @@ pub(crate) fn message(input: &DeriveInput) -> Result<TokenStream> {
         reply,
         attachment,
         reply_attachment,
+        safe,
         krate,
     } = Attributes::of(input)?;
     if let Some(field) = &attachment {
@@ -32,6 +33,7 @@ pub(crate) fn message(input: &DeriveInput) -> Result<TokenStream> {
             const ALIASES: &'static [&'static str] = &[#(#aliases),*];
             const ATTACHMENT: ::core::option::Option<&'static str> = #attachment;
             const REPLY_ATTACHMENT: ::core::option::Option<&'static str> = #reply_attachment;
+            const IS_SAFE: bool = #safe;
             type Reply = #reply;
         }
     })

@@ -9,6 +9,7 @@ mod wire {
         const ALIASES: &'static [&'static str];
         const ATTACHMENT: Option<&'static str>;
         const REPLY_ATTACHMENT: Option<&'static str>;
+        const IS_SAFE: bool;
         type Reply;
     }
 }
@@ -57,7 +58,7 @@ struct Camel {
 struct BuyVip {}
 
 #[derive(Message)]
-#[message(type = "download", reply = Done, reply_attachment = "size", crate = wire)]
+#[message(type = "download", reply = Done, reply_attachment = "size", safe, crate = wire)]
 struct Download {}
 
 fn reply_of<M: wire::Message<Reply = R>, R>(_: &M) {}
@@ -68,6 +69,7 @@ fn plain_message_has_a_type_and_nothing_else() {
     assert!(Login::ALIASES.is_empty());
     assert_eq!(Login::ATTACHMENT, None);
     assert_eq!(Login::REPLY_ATTACHMENT, None);
+    const { assert!(!Login::IS_SAFE) };
     assert_eq!(BuyVip::TYPE, "buy_vip");
     reply_of::<_, Done>(&BuyVip {});
 }
@@ -76,6 +78,7 @@ fn plain_message_has_a_type_and_nothing_else() {
 fn reply_may_have_the_file() {
     assert_eq!(Download::REPLY_ATTACHMENT, Some("size"));
     assert_eq!(Download::ATTACHMENT, None);
+    const { assert!(Download::IS_SAFE) };
     reply_of::<_, Done>(&Download {});
 }
 

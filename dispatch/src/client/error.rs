@@ -129,6 +129,25 @@ impl ClientError {
         matches!(self, Self::Timeout { .. })
     }
 
+    /// Whether nothing of the call was begun, so that it may be made again whatever it does: there
+    /// was no connection, or the server says so.
+    #[must_use]
+    pub fn is_not_begun(&self) -> bool {
+        match self {
+            Self::Connect(_) => true,
+            Self::Refused { code } => code.is_not_begun(),
+            Self::Timeout { wait, .. } => *wait == Wait::Connect,
+            _ => false,
+        }
+    }
+
+    /// Whether the connection was lost with the call on it: the server may have done what was
+    /// asked, or not.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Closed | Self::Frame(_) | Self::Lost(_))
+    }
+
     /// Whether the connection is over. After the others the next call may be made.
     #[must_use]
     pub fn is_fatal(&self) -> bool {

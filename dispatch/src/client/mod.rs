@@ -19,12 +19,14 @@ mod config;
 mod error;
 mod exchange;
 mod native;
+mod pool;
 mod request;
 
 pub use body::ReplyBody;
 pub use config::{ClientBuilder, Timeouts};
 pub use error::{ClientError, Wait};
 pub use native::{NativeBody, NativeClient};
+pub use pool::{Backoff, Pool};
 
 /// A connection to a server on the classic wire: one request, one reply.
 ///

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::hex;
+
 /// Whoever holds this is logged in: 128 bits from the operating system's generator.
 ///
 /// On the wire it is 32 lower-case hexadecimal characters. It has no `Display` and its `Debug`
@@ -45,7 +47,7 @@ impl SessionId {
     /// The 32 characters that go to the peer. They belong in a reply and in no log.
     #[must_use]
     pub fn expose(&self) -> String {
-        hex(&self.0)
+        hex::encode(&self.0)
     }
 
     /// What the server keeps of this id.
@@ -59,12 +61,7 @@ impl FromStr for SessionId {
     type Err = InvalidSessionId;
 
     fn from_str(text: &str) -> Result<Self, InvalidSessionId> {
-        let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| InvalidSessionId)?;
-        let mut bytes = [0; 16];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
-        }
-        Ok(Self(bytes))
+        hex::decode(text).map(Self).ok_or(InvalidSessionId)
     }
 }
 
@@ -99,7 +96,7 @@ impl SessionKey {
     /// The 64 hexadecimal characters, for a store that keeps text.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        hex(&self.0)
+        hex::encode(&self.0)
     }
 }
 
@@ -124,25 +121,7 @@ impl Hash for SessionKey {
 impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Enough to tell two sessions apart in a log.
-        write!(f, "SessionKey({}..)", hex(&self.0[..4]))
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
-}
-
-fn nibble(digit: u8) -> Result<u8, InvalidSessionId> {
-    match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        b'A'..=b'F' => Ok(digit - b'A' + 10),
-        _ => Err(InvalidSessionId),
+        write!(f, "SessionKey({}..)", hex::encode(&self.0[..4]))
     }
 }
 
@@ -275,7 +254,7 @@ mod tests {
         let key = id.key();
         assert_eq!(key.to_hex(), expected);
         // What a store writes down is the same key when it is read again.
-        assert_eq!(hex(key.as_bytes()), expected);
+        assert_eq!(hex::encode(key.as_bytes()), expected);
         assert_eq!(SessionKey::from(*key.as_bytes()), key);
     }
 }

@@ -3,7 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
+mod idempotency;
 mod many;
+mod pool;
 mod raw;
 mod stopping;
 mod world;

@@ -1,15 +1,17 @@
 //! An application with what the native wire adds, and clients of it in memory.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use packetboat_dispatch::{
-    Anyone, App, BodyExt, Deadline, Disconnect, Dispatcher, File, Limits, Message, NativeClient,
-    Outcome, Rejection, State, Stoppable, Upload, client::ClientBuilder, serve_stream,
+    Anyone, App, BodyExt, Deadline, Disconnect, Dispatcher, File, Idempotency, IdempotencyKey,
+    Limits, Message, NativeClient, Outcome, Rejection, State, Stoppable, Upload,
+    client::ClientBuilder, serve_stream,
 };
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, DuplexStream, repeat, split};
+use tokio::io::{AsyncReadExt, DuplexStream, copy_bidirectional, repeat, split};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
@@ -20,6 +22,10 @@ pub(crate) struct World {
     pub(crate) dropped: Arc<AtomicUsize>,
     pub(crate) outcomes: Option<mpsc::UnboundedSender<Outcome>>,
     pub(crate) digest: Option<[u8; 32]>,
+    /// What was bought, by the key that it was bought with.
+    pub(crate) bought: Arc<Mutex<HashSet<IdempotencyKey>>>,
+    /// How often buying was begun.
+    pub(crate) begun: Arc<AtomicUsize>,
     /// Bytes that a film is announced with and does not have.
     pub(crate) lacking: u64,
 }
@@ -88,6 +94,16 @@ pub(crate) struct Left {
     pub(crate) ms: Option<u64>,
 }
 
+/// Buys something, behind the gate.
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(type = "buy", reply = Text)]
+pub(crate) struct Buy {}
+
+/// Says that it is there.
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(type = "hello", reply = Text, safe)]
+pub(crate) struct Hello {}
+
 struct Counts(Arc<AtomicUsize>);
 
 impl Drop for Counts {
@@ -115,6 +131,27 @@ async fn firm(State(world): State<World>, _: Firm) -> Text {
 
 async fn soft(_: Stoppable, State(world): State<World>, _: Soft) -> Text {
     wait(world).await
+}
+
+async fn buy(
+    Idempotency(key): Idempotency,
+    State(world): State<World>,
+    _: Buy,
+) -> Result<Text, Rejection> {
+    world.begun.fetch_add(1, Ordering::SeqCst);
+    let key = key.ok_or_else(|| Rejection::new("no_key", "a purchase needs a key"))?;
+    world.gate.notified().await;
+    let is_new = world.bought.lock().expect("no panic").insert(key);
+    let text = if is_new { "bought" } else { "bought before" };
+    Ok(Text {
+        text: text.to_owned(),
+    })
+}
+
+async fn hello(_: Hello) -> Text {
+    Text {
+        text: "hello".to_owned(),
+    }
 }
 
 async fn count(mut body: Upload, request: Count) -> Result<Counted, Rejection> {
@@ -158,7 +195,9 @@ async fn left(deadline: Deadline, _: AskLeft) -> Left {
 pub(crate) fn app(world: &World) -> App {
     let dispatcher = Dispatcher::new(world.clone()).allow(Anyone, |group| {
         group
+            .on(buy)
             .on(echo)
+            .on(hello)
             .on(firm)
             .on(soft)
             .on(count)
@@ -171,8 +210,25 @@ pub(crate) fn app(world: &World) -> App {
 
 /// A connection that is served, and this end of it.
 pub(crate) fn connect(world: &World, limits: Limits) -> (DuplexStream, JoinHandle<Disconnect>) {
+    connect_to(app(world), limits)
+}
+
+/// One connection of several to an application.
+pub(crate) fn connect_to(app: App, limits: Limits) -> (DuplexStream, JoinHandle<Disconnect>) {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    (ours, tokio::spawn(serve_stream(theirs, app(world), limits)))
+    (ours, tokio::spawn(serve_stream(theirs, app, limits)))
+}
+
+/// A client of an application, over a wire that is cut when the task is aborted.
+pub(crate) fn client_by_wire(app: App) -> (NativeClient, JoinHandle<()>) {
+    let (mut server, _serving) = connect_to(app, Limits::default());
+    let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+    let wire = tokio::spawn(async move {
+        let _ = copy_bidirectional(&mut theirs, &mut server).await;
+    });
+    let (read, write) = split(ours);
+    let builder: ClientBuilder = ClientBuilder::default();
+    (builder.over_native(read, write), wire)
 }
 
 pub(crate) fn client(world: &World) -> (NativeClient, JoinHandle<Disconnect>) {

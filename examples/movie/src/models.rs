@@ -1,6 +1,7 @@
 //! The tables: user, movie, notice, download record; and two that the server keeps for itself.
 
 use chrono::{DateTime, Utc};
+use packetboat_dispatch::IdempotencyKey;
 use packetboat_orm::Model;
 
 use crate::messages::{Fee, Secret, UserType};
@@ -171,6 +172,14 @@ impl Claim {
     pub fn first_admin() -> Self {
         Self {
             name: "first_admin".to_owned(),
+            claimed: Utc::now(),
+        }
+    }
+
+    /// What this account asks for under this key, however often it does.
+    pub fn once(user: i64, key: IdempotencyKey) -> Self {
+        Self {
+            name: format!("{user}:{}", key.to_hex()),
             claimed: Utc::now(),
         }
     }

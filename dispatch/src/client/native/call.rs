@@ -13,6 +13,7 @@ use crate::bell::RingOnDrop;
 use crate::client::error::{ClientError, Wait};
 use crate::client::native::{NativeBody, NativeClient};
 use crate::client::request;
+use crate::idempotency::IdempotencyKey;
 use crate::message::Message;
 use crate::upload::{Upload, upload};
 
@@ -23,6 +24,7 @@ pub(super) struct Call {
     pub(super) message_type: u32,
     pub(super) message: Vec<u8>,
     pub(super) file: Option<Source>,
+    pub(super) key: Option<IdempotencyKey>,
     /// How long the caller waits for the reply, to be told to the server.
     pub(super) deadline: Option<Duration>,
     /// The field of the reply that states the size of its file.
@@ -41,7 +43,7 @@ pub(super) struct Answer {
 
 impl NativeClient {
     /// Sends a message, with a file or without, and reads the reply.
-    pub(super) async fn exchange<M>(
+    pub(in crate::client) async fn exchange<M>(
         &self,
         message: &M,
         file: Option<Source>,
@@ -70,6 +72,7 @@ impl NativeClient {
             name,
             message_type: type_hash(M::TYPE),
             message: request,
+            key: self.key,
             // With a file the wait for the reply begins when that is through.
             deadline: Some(timeouts.reply).filter(|_| file.is_none()),
             file,

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use crate::bell::Bell;
 use crate::client::config::{ClientBuilder, Timeouts};
 use crate::client::error::{ClientError, Wait};
+use crate::idempotency::IdempotencyKey;
 use crate::message::Message;
 use crate::session::SessionId;
 use crate::shape::Shape;
@@ -59,6 +60,7 @@ const QUEUE: usize = 64;
 #[derive(Clone)]
 pub struct NativeClient {
     inner: Arc<Inner>,
+    key: Option<IdempotencyKey>,
 }
 
 struct Inner {
@@ -237,6 +239,17 @@ impl NativeClient {
         self.exchange(&message, Some(file), progress).await
     }
 
+    /// This connection, on which calls carry this key: with the same key again they count once,
+    /// where the server's handler keeps it ([`Idempotency`](crate::Idempotency)). A key is for one
+    /// doing of one thing, and for every retry of it.
+    #[must_use]
+    pub fn with_idempotency_key(&self, key: IdempotencyKey) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            key: Some(key),
+        }
+    }
+
     /// The session that goes with each call, if there is one.
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
@@ -318,6 +331,7 @@ impl<Sh: Shape> ClientBuilder<Sh> {
         let task = Task::new((read, write), &self, queue, Arc::clone(&bell));
         tokio::spawn(task.run(Arc::clone(&lost)));
         NativeClient {
+            key: None,
             inner: Arc::new(Inner {
                 calls,
                 bell,

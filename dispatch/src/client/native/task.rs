@@ -156,6 +156,7 @@ where
             message_type: call.message_type,
             extensions: Extensions {
                 deadline_ms: call.deadline.and_then(millis),
+                idempotency_key: call.key.map(|key| *key.as_bytes()),
                 ..Extensions::default()
             },
             attachment: call.file.as_ref().map(|file| Attached {

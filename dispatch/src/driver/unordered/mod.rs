@@ -318,6 +318,7 @@ fn head(message: &Received<'_>, bell: &Arc<Bell>) -> Head {
             attachment: message.attachment,
             digest: fields.digest,
             deadline,
+            idempotency_key: fields.idempotency_key,
             ringer: bell.ringer(message.request),
         },
     }

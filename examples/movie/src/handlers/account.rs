@@ -1,7 +1,7 @@
 //! Accounts: register, log in and out, become a VIP.
 
 use chrono::Utc;
-use packetboat_dispatch::{Identity, Rejection, Sessions, State};
+use packetboat_dispatch::{Idempotency, Identity, Rejection, Sessions, State};
 use packetboat_orm::{self as orm, DbPool, Dialect, Executor, ModelExt, sql};
 
 use crate::accounts::{Passwords, check_name};
@@ -141,15 +141,41 @@ pub(super) async fn logout(
     Ok(Done::new("退出成功"))
 }
 
-/// Makes the caller a VIP.
+/// Makes the caller a VIP; once, where the request has a key and comes again.
 pub(super) async fn buy_vip(
     State(db): State<DbPool>,
     Identity(Viewer(viewer)): Identity<Viewer>,
+    Idempotency(key): Idempotency,
     _: BuyVip,
 ) -> Result<Done, Rejection> {
-    let not_yet = User::select().filter(user::id.eq(viewer.id) & user::is_vip.eq(false));
-    match not_yet.update([user::is_vip.set(true)], &db).await? {
-        0 => Err(ALREADY_VIP.into()),
-        _ => Ok(Done::new("购买成功")),
+    let bought = orm::try_transaction(&db, async |tx| {
+        if let Some(key) = key {
+            Claim::once(viewer.id, key).insert(&mut *tx).await?;
+        }
+        let not_yet = User::select().filter(user::id.eq(viewer.id) & user::is_vip.eq(false));
+        match not_yet.update([user::is_vip.set(true)], tx).await? {
+            0 => Err(NotBought::Already),
+            _ => Ok(()),
+        }
+    });
+    match bought.await {
+        // Done before, by the same request.
+        Ok(()) | Err(NotBought::Failed(orm::Error::UniqueViolation { table: "claim", .. })) => {
+            Ok(Done::new("购买成功"))
+        }
+        Err(NotBought::Already) => Err(ALREADY_VIP.into()),
+        Err(NotBought::Failed(error)) => Err(error.into()),
+    }
+}
+
+/// Why an account was not made a VIP.
+enum NotBought {
+    Already,
+    Failed(orm::Error),
+}
+
+impl From<orm::Error> for NotBought {
+    fn from(error: orm::Error) -> Self {
+        Self::Failed(error)
     }
 }

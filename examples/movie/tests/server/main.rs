@@ -16,4 +16,5 @@ mod disk;
 mod injection;
 mod migrate;
 mod movies;
+mod once;
 mod start;
