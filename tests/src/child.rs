@@ -106,13 +106,33 @@ impl Child {
     ///
     /// When it has ended.
     pub fn rss_bytes(&self) -> io::Result<u64> {
+        Ok(self.status("VmRSS:")? * 1024)
+    }
+
+    /// The most memory in RAM so far, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn peak_rss_bytes(&self) -> io::Result<u64> {
+        Ok(self.status("VmHWM:")? * 1024)
+    }
+
+    /// Threads running now.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn threads(&self) -> io::Result<u64> {
+        self.status("Threads:")
+    }
+
+    /// A number in its status, of kB where it has a unit.
+    fn status(&self, name: &str) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let kib = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-        kib.and_then(|kib| kib.parse::<u64>().ok())
-            .map(|kib| kib * 1024)
-            .ok_or(io::ErrorKind::InvalidData.into())
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = value.and_then(|value| value.trim().trim_end_matches(" kB").parse().ok());
+        number.ok_or(io::ErrorKind::InvalidData.into())
     }
 
     /// File descriptors open now.

@@ -243,9 +243,9 @@ impl Received {
 
 /// A full disk is told to the peer, everything else to the log.
 fn disk_error(error: FrameError) -> Rejection {
-    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     match &error {
-        FrameError::Io(io) if matches!(io.kind(), StorageFull | QuotaExceeded) => {
+        FrameError::Io(io) if matches!(io.kind(), StorageFull | QuotaExceeded | FileTooLarge) => {
             Rejection::from(NO_SPACE).with_source(error)
         }
         _ => error.into(),

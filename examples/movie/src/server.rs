@@ -186,6 +186,9 @@ pub async fn run(config: ServerConfig) -> Result<(), StartError> {
     rustix::process::umask(Mode::from_raw_mode(0o077));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    // A file over the process's limit is then an error of its write, and not the server's end.
+    let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    let _noted = signal(too_large).map_err(StartError::Signals)?;
     let mut server = serve(config).await?;
     println!("READY {}", server.addr);
     tokio::select! {
