@@ -120,6 +120,11 @@ impl Source {
         })
     }
 
+    /// Whether it can be sent from any offset: a file or bytes can, a reader cannot.
+    pub fn is_seekable(&self) -> bool {
+        !matches!(self.kind, Kind::Reader(_))
+    }
+
     /// The length in bytes, as it is announced.
     pub fn len(&self) -> u64 {
         self.len

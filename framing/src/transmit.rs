@@ -33,6 +33,8 @@ const PIECE: usize = 256 * 1024;
 pub(crate) struct Transmit {
     source: Source,
     sent: u64,
+    /// So many of them by leaving them out.
+    skipped: u64,
     /// A file is known to be in memory up to here (as an offset into the source).
     warm: u64,
     warming: Option<(u64, JoinHandle<io::Result<()>>)>,
@@ -48,6 +50,7 @@ impl Transmit {
         Self {
             source,
             sent: 0,
+            skipped: 0,
             warm: 0,
             warming: None,
             piece: None,
@@ -59,6 +62,19 @@ impl Transmit {
     /// Bytes that have not been sent.
     pub(crate) fn remaining(&self) -> u64 {
         self.source.len - self.sent
+    }
+
+    /// Bytes that have been sent or left out.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Leaves out the next `n` bytes, before any of it was sent. Of a reader nothing can be left
+    /// out: [`poll_ready`](Self::poll_ready) then says so.
+    pub(crate) fn skip(&mut self, n: u64) {
+        self.sent += n;
+        self.skipped += n;
+        self.warm = self.sent;
     }
 
     /// Sends as much as the writer takes at once, and at most `slice` bytes.
@@ -129,6 +145,9 @@ impl Transmit {
         let max = max.min(remaining);
         match &self.source.kind {
             _ if max == 0 => Poll::Ready(Ok(0)),
+            Kind::Reader(_) if self.skipped > 0 => Poll::Ready(Err(Error::NotResumable {
+                offset: self.skipped,
+            })),
             Kind::Bytes(_) => Poll::Ready(Ok(max)),
             Kind::File { file, offset, .. } if Socket::of(io).is_some() => {
                 let (file, at) = (Arc::clone(file), offset + self.sent);

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod credit;
+mod offsets;
 mod pair;
 mod properties;
 mod resume;

@@ -279,6 +279,17 @@ impl Connection {
         self.outflow(request).map(|outflow| outflow.left())
     }
 
+    /// The size that was announced of an attachment, if one was, and how many bytes of it its
+    /// receiver has already.
+    pub(in crate::native) fn announced(
+        &mut self,
+        request: u32,
+    ) -> Result<(Option<u64>, u64), Error> {
+        let outflow = self.outflow(request)?;
+        let attached = outflow.attached.unwrap_or_default();
+        Ok((attached.size, outflow.at - attached.offset))
+    }
+
     /// Sends bytes of an attachment in one frame, with the chaining value of the group that they
     /// complete, if it is to be told.
     ///

@@ -81,6 +81,8 @@ pub struct Transport<R, W> {
     slice: Option<u32>,
     /// Attachments that this side receives and has asked for.
     receivers: HashMap<u32, Rate>,
+    /// Attachments that this side sends and whose receiver has all of it.
+    spent: VecDeque<u32>,
     /// What the clock has found, to be told one by one.
     late: VecDeque<Moved>,
     /// Room in the budget that an attachment waits for.
@@ -134,9 +136,24 @@ pub enum Moved {
 struct Sender {
     transmit: Transmit,
     digest: Option<Digest>,
+    /// Where in the whole its source begins.
+    begin: u64,
     rate: Rate,
     /// It was broken off, and only the frame that has begun is still sent.
     over: bool,
+}
+
+impl Sender {
+    /// Goes on from that position of the whole; whether nothing is left to be sent.
+    fn go_on(&mut self, from: u64) -> bool {
+        let at = self.begin + self.transmit.sent();
+        let skip = from.saturating_sub(at).min(self.transmit.remaining());
+        if skip == 0 {
+            return false;
+        }
+        self.transmit.skip(skip);
+        self.transmit.remaining() == 0
+    }
 }
 
 impl<R, W> Transport<R, W>
@@ -156,6 +173,7 @@ where
             senders: HashMap::new(),
             slice: None,
             receivers: HashMap::new(),
+            spent: VecDeque::new(),
             late: VecDeque::new(),
             leasing: None,
             clocks: Clocks::default(),
@@ -187,6 +205,15 @@ where
             Some(Event::Cancelled { request, .. }) => {
                 forget(&mut self.senders, self.slice, *request);
             }
+            Some(Event::Credit { request, from }) => {
+                // Within a frame its position is ahead of what was sent, and was told before.
+                if self.slice != Some(*request)
+                    && let Some(sender) = self.senders.get_mut(request)
+                    && sender.go_on(*from)
+                {
+                    self.spent.push_back(*request);
+                }
+            }
             Some(Event::Data { request, bytes, .. }) => {
                 if let Some(rate) = self.receivers.get_mut(request) {
                     rate.moved(bytes.len());
@@ -201,7 +228,8 @@ where
     }
 
     /// Sends the attachment that a message has announced, from here on, as its receiver gives
-    /// credit, with the digest of the whole at its end if it is known.
+    /// credit, with the digest of the whole at its end if it is known. What its receiver has
+    /// already is left out of the source.
     ///
     /// # Errors
     ///
@@ -214,7 +242,7 @@ where
         source: Source,
         digest: Option<Digest>,
     ) -> Result<(), Error> {
-        let announced = self.connection.unsent(request)?;
+        let (announced, skip) = self.connection.announced(request)?;
         match announced {
             Some(len) if source.len() < len => {
                 let sent = source.len();
@@ -226,12 +254,17 @@ where
         if source.is_empty() {
             return self.connection.end(request, digest);
         }
-        let sender = Sender {
+        let at = self.connection.position(request).unwrap_or(skip);
+        let mut sender = Sender {
             transmit: Transmit::new(source),
             digest,
+            begin: at - skip,
             rate: Rate::new(),
             over: false,
         };
+        if sender.go_on(at) {
+            self.spent.push_back(request);
+        }
         self.senders.insert(request, sender);
         Ok(())
     }

@@ -162,11 +162,18 @@ where
         Poll::Ready(Ok(Moved::Sent { request, left }))
     }
 
-    /// Begins a frame of the next file that has credit and is ready. Gives what was broken off
-    /// instead.
+    /// Begins a frame of the next file that has credit and is ready. Gives what was ended, or
+    /// broken off, instead.
     fn begin_slice(&mut self, cx: &mut Context<'_>) -> Result<Option<Moved>, Error> {
         if self.senders.is_empty() {
             return Ok(None);
+        }
+        while let Some(request) = self.spent.pop_front() {
+            // It may have been broken off meanwhile.
+            if let Some(sender) = self.senders.remove(&request) {
+                self.connection.end(request, sender.digest)?;
+                return Ok(Some(Moved::Sent { request, left: 0 }));
+            }
         }
         self.set_pace()?;
         // Each at most once: one whose source is not ready has its turn later.
