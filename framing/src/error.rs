@@ -147,6 +147,10 @@ pub enum Error {
         offset: u64,
     },
 
+    /// The caller began a part that is being received already, here or by another process.
+    #[error("the part is being received already")]
+    PartInUse,
+
     /// The peer broke a rule of the native wire, or its preface has no version in common.
     #[error("native wire: {code}, request {request}")]
     Protocol {

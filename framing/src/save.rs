@@ -27,6 +27,14 @@ pub struct TempFile {
     temporary: PathBuf,
     path: PathBuf,
     len: u64,
+    /// What stands beside it while it is unfinished.
+    beside: Option<Beside>,
+}
+
+/// A file that goes with a temporary one, and last. It is held open for the lock on it.
+pub(crate) struct Beside {
+    pub(crate) path: PathBuf,
+    pub(crate) _lock: File,
 }
 
 impl TempFile {
@@ -86,6 +94,16 @@ impl TempFile {
         name.starts_with(BEFORE.as_bytes()) && name.ends_with(AFTER.as_bytes())
     }
 
+    /// A file that has been received under another temporary name, for `path`.
+    pub(crate) fn finished(temporary: PathBuf, path: PathBuf, len: u64, beside: Beside) -> Self {
+        Self {
+            temporary,
+            path,
+            len,
+            beside: Some(beside),
+        }
+    }
+
     /// A new, empty file beside `path`. Blocking.
     pub(crate) fn create(path: PathBuf) -> io::Result<(Self, File)> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -104,6 +122,7 @@ impl TempFile {
                             temporary,
                             path,
                             len: 0,
+                            beside: None,
                         },
                         file,
                     ));
@@ -119,11 +138,19 @@ impl Drop for TempFile {
     fn drop(&mut self) {
         // After `persist` there is no such name. Any other failure leaves a file that
         // `is_temporary` finds at the next start.
-        if let Err(error) = fs::remove_file(&self.temporary)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.temporary.display(), %error, "temporary file not removed");
+        remove(&self.temporary);
+        if let Some(beside) = &self.beside {
+            remove(&beside.path);
         }
+    }
+}
+
+/// Removes a temporary file, if it is there. Whoever finds it later may try again. Blocking.
+pub(crate) fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "temporary file not removed");
     }
 }
 
@@ -137,9 +164,6 @@ impl fmt::Debug for TempFile {
 }
 
 /// Writes a body to a temporary file beside `path`, and to `tee`.
-///
-/// Two buffers: while the blocking pool writes (and hashes) one, the next is gathered from the
-/// socket. The longer a write takes, the fuller the next buffer is when it comes to its turn.
 pub(crate) async fn receive<B, T>(body: &mut B, path: &Path, tee: T) -> Result<(TempFile, T), Error>
 where
     B: Body,
@@ -148,24 +172,45 @@ where
     let path = path.to_owned();
     let create = spawn_blocking(move || TempFile::create(path));
     let (mut temp, file) = create.await.map_err(gone)??;
-    let mut job = Some(Job { file, tee });
-    let mut writing: Option<JoinHandle<io::Result<Job<T>>>> = None;
-    let mut more = true;
+    let job = Job { file, tee, len: 0 };
+    let (job, cut) = pump(body, job).await?;
+    if let Some(error) = cut {
+        return Err(error);
+    }
+    temp.len = job.len;
+    let sync = move || job.file.sync_data().map(|()| job.tee);
+    let tee = spawn_blocking(sync).await.map_err(gone)??;
+    Ok((temp, tee))
+}
+
+/// Where the pieces of a body go, on the blocking pool.
+pub(crate) trait Sink: Sized + Send + 'static {
+    /// Takes the next piece.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// Moves a body into a sink and gives that back, with why the body ended early if it did. An error
+/// is the sink's.
+///
+/// Two buffers: while the blocking pool writes (and hashes) one, the next is gathered from the
+/// socket. The longer a write takes, the fuller the next buffer is when it comes to its turn.
+pub(crate) async fn pump<B: Body, S: Sink>(
+    body: &mut B,
+    sink: S,
+) -> Result<(S, Option<Error>), Error> {
+    let mut sink = Some(sink);
+    let mut writing: Option<JoinHandle<io::Result<S>>> = None;
+    let (mut more, mut cut) = (true, None);
     loop {
-        if let Some(idle) = job.take() {
+        if let Some(idle) = sink.take() {
             match body.take() {
                 Some(chunk) => {
-                    temp.len += chunk.len() as u64;
-                    writing = Some(spawn_blocking(move || idle.write(&chunk)));
-                    more = true;
+                    writing = Some(spawn_blocking(move || put(idle, &chunk)));
+                    more = cut.is_none();
                 }
-                None if body.remaining() == 0 => {
-                    let sync = move || idle.file.sync_data().map(|()| idle.tee);
-                    let tee = spawn_blocking(sync).await.map_err(gone)??;
-                    return Ok((temp, tee));
-                }
+                None if body.remaining() == 0 || cut.is_some() => return Ok((idle, cut)),
                 None => {
-                    job = Some(idle);
+                    sink = Some(idle);
                     more = true;
                 }
             }
@@ -174,29 +219,38 @@ where
             biased;
             done = finished(&mut writing), if writing.is_some() => {
                 writing = None;
-                job = Some(done?);
+                sink = Some(done?);
             }
-            gathered = body.gather(), if more => more = gathered?,
+            gathered = body.gather(), if more => match gathered {
+                Ok(gathered) => more = gathered,
+                Err(error) => (more, cut) = (false, Some(error)),
+            },
         }
     }
+}
+
+fn put<S: Sink>(mut sink: S, chunk: &Chunk) -> io::Result<S> {
+    sink.write(chunk)?;
+    Ok(sink)
 }
 
 /// What a write on the blocking pool needs and gives back.
 struct Job<T> {
     file: File,
     tee: T,
+    len: u64,
 }
 
-impl<T: Write> Job<T> {
-    fn write(mut self, chunk: &Chunk) -> io::Result<Self> {
-        self.file.write_all(chunk)?;
-        self.tee.write_all(chunk)?;
-        Ok(self)
+impl<T: Write + Send + 'static> Sink for Job<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.len += bytes.len() as u64;
+        self.file.write_all(bytes)?;
+        self.tee.write_all(bytes)
     }
 }
 
 /// Waits for the write that is under way. Dropping the future leaves it under way.
-async fn finished<T>(writing: &mut Option<JoinHandle<io::Result<T>>>) -> Result<T, Error> {
+async fn finished<S>(writing: &mut Option<JoinHandle<io::Result<S>>>) -> Result<S, Error> {
     match writing {
         Some(handle) => Ok(handle.await.map_err(gone)??),
         None => std::future::pending().await,
@@ -209,7 +263,7 @@ pub(crate) fn gone(error: JoinError) -> Error {
 }
 
 /// The folder that a path's name stands in.
-fn folder(path: &Path) -> &Path {
+pub(crate) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

@@ -1,6 +1,6 @@
 //! Hashing an attachment as it comes, from any offset.
 
-use std::fmt;
+use std::{fmt, io};
 
 use blake3::{Hasher, hazmat::HasherExt};
 
@@ -152,6 +152,18 @@ impl Verifier {
 impl Default for Verifier {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Never fails, so that it can be a tee of [`BodyExt::receive`](crate::BodyExt::receive).
+impl io::Write for Verifier {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
