@@ -198,7 +198,10 @@ impl<W: Shape> Answering for Complete<W> {
                 }
                 let (body, end) = match framed {
                     None => upload(len),
-                    Some(framed) => upload_with_bell(len, framed.digest, framed.ringer),
+                    Some(framed) => {
+                        let resumable = framed.attachment.is_some_and(|a| a.resumable);
+                        upload_with_bell(len, framed.digest, resumable, framed.ringer)
+                    }
                 };
                 call = call.with_upload(body);
                 feed = Some((len, end));

@@ -130,7 +130,8 @@ impl File {
     }
 
     /// States its BLAKE3 digest, which the receiver then holds its bytes against, on the native
-    /// wire. Kept by the application from when it got the file: nothing is computed here.
+    /// wire. Kept by the application from when it got the file: nothing is computed here. A client
+    /// that has some of it, with this digest, may then have the rest alone, unless it is a reader.
     #[must_use]
     pub fn with_digest(mut self, digest: [u8; 32]) -> Self {
         self.terms.digest = Some(Digest(digest));
@@ -140,6 +141,11 @@ impl File {
     /// What [`with_digest`](Self::with_digest) has stated.
     pub(crate) fn digest(&self) -> Option<Digest> {
         self.terms.digest
+    }
+
+    /// Whether a client may go on with it: it can say that it is the same, and begin anywhere.
+    pub(crate) fn is_resumable(&self) -> bool {
+        self.terms.digest.is_some() && self.source.is_seekable()
     }
 
     /// The length in bytes.
@@ -190,7 +196,8 @@ impl fmt::Debug for File {
 }
 
 impl Outcome {
-    /// Whether every byte was handed to the network.
+    /// Whether every byte was handed to the network, now or when the client got what it went on
+    /// from.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.started && self.sent == self.len
@@ -203,7 +210,7 @@ impl Outcome {
         self.started
     }
 
-    /// Bytes that were handed to the network.
+    /// Bytes that were handed to the network, with those that the client had before.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent

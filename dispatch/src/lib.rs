@@ -50,7 +50,7 @@ pub use limits::Limits;
 pub use message::Message;
 pub use middleware::{FromFn, Middleware, Next, Response, from_fn};
 pub use packetboat_dispatch_derive::Message;
-pub use packetboat_framing::{Body, BodyExt, Chunk, TempFile};
+pub use packetboat_framing::{Body, BodyExt, Chunk, Parts, PartsPolicy, TempFile};
 pub use rejection::Rejection;
 pub use reply::{IntoReply, Reply};
 pub use request::Call;

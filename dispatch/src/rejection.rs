@@ -31,6 +31,8 @@ pub mod code {
     pub const MISSING_TYPE: &str = "missing_type";
     /// The caller has to log in first.
     pub const NOT_LOGGED_IN: &str = "not_logged_in";
+    /// The same attachment is being received already; try again.
+    pub const PART_IN_USE: &str = "part_in_use";
     /// A key of the envelope stands twice in one message.
     pub const REPEATED_KEY: &str = "repeated_key";
     /// The server is stopping.
@@ -174,6 +176,10 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Rejection {
         if let Some(packetboat_framing::Error::DigestMismatch { .. }) = framing {
             let text = "the attachment is not what its digest says";
             return Self::ours(code::DIGEST_MISMATCH, text);
+        }
+        if let Some(packetboat_framing::Error::PartInUse) = framing {
+            let text = "the same attachment is being received already";
+            return Self::ours(code::PART_IN_USE, text);
         }
         if framing.is_some_and(|error| error.is_peer_fault() || error.is_disconnect()) {
             return Self::ours(code::ATTACHMENT_CUT, "the attachment did not arrive whole");

@@ -14,6 +14,11 @@ use packetboat_framing as framing;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
+    /// The file that followed the reply did not come whole, is not what its digest says, or cannot
+    /// be written here; its part stays for the next time where the connection was at fault.
+    #[error("the file of the reply was not received")]
+    Body(#[source] framing::Error),
+
     /// The server closed the connection instead of answering.
     #[error("the server closed the connection")]
     Closed,
@@ -155,6 +160,7 @@ impl ClientError {
             Self::Message(_) | Self::Rejected { .. } | Self::Reply { .. } => false,
             Self::SizeMismatch { .. } => false,
             Self::Refused { code } => *code == framing::native::Code::GOING_AWAY,
+            Self::Body(error) => error.is_disconnect(),
             Self::Lost(_) => true,
             Self::Closed | Self::Connect(_) | Self::Frame(_) | Self::Poisoned => true,
             Self::Source(_) | Self::Timeout { .. } => true,

@@ -23,6 +23,8 @@ pub(crate) struct Waited(Arc<Shared>);
 pub(crate) struct Looked {
     /// It has begun to read.
     pub(crate) wanted: bool,
+    /// From this offset on.
+    pub(crate) from: Option<u64>,
     /// It wants no more.
     pub(crate) dropped: bool,
     /// Bytes that it is done with.
@@ -102,6 +104,7 @@ impl Feed {
         slot.rung = false;
         Looked {
             wanted: slot.wanted,
+            from: slot.from,
             dropped: slot.dropped,
             returned: mem::take(&mut slot.returned),
         }

@@ -1,6 +1,7 @@
 //! What follows a message, on its way from the connection's task to the handler.
 
 mod feed;
+mod resume;
 mod slot;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::bell::Ringer;
 pub(crate) use feed::{Feed, Waited};
+pub(crate) use resume::can_be_resumed;
 use slot::{Shared, Waiting};
 
 /// The attachment of a request: an argument of a handler, and a [`Body`].
@@ -40,6 +42,8 @@ pub struct Upload {
     taken: u64,
     shared: Arc<Shared>,
     verify: Option<Box<Verify>>,
+    /// Its sender can begin it later.
+    resumable: bool,
 }
 
 /// What an upload has to be in the end.
@@ -58,8 +62,14 @@ pub(crate) fn upload(len: u64) -> (Upload, Feed) {
 
 /// An upload whose bytes are asked for, and accounted for, through a bell: the end that feeds it
 /// hears when something has changed.
-pub(crate) fn upload_with_bell(len: u64, digest: Option<Digest>, ringer: Ringer) -> (Upload, Feed) {
+pub(crate) fn upload_with_bell(
+    len: u64,
+    digest: Option<Digest>,
+    resumable: bool,
+    ringer: Ringer,
+) -> (Upload, Feed) {
     let (mut upload, feed) = new(len, Some(ringer));
+    upload.resumable = resumable;
     upload.verify = digest.map(|digest| {
         Box::new(Verify {
             verifier: Verifier::new(),
@@ -84,6 +94,7 @@ fn new(len: u64, ringer: Option<Ringer>) -> (Upload, Feed) {
             taken: 0,
             shared: Arc::clone(&shared),
             verify: None,
+            resumable: false,
         },
         Feed::new(shared),
     )

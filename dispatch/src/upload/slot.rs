@@ -36,6 +36,8 @@ pub(super) struct Slot {
     pub(super) ended: bool,
     /// Somebody has begun to read.
     pub(super) wanted: bool,
+    /// From here on, if what stands before is there already.
+    pub(super) from: Option<u64>,
     /// Nobody will take more: the upload is gone.
     pub(super) dropped: bool,
     /// Bytes that have been dealt with since the feed last looked.

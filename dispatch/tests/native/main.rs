@@ -7,5 +7,6 @@ mod idempotency;
 mod many;
 mod pool;
 mod raw;
+mod resume;
 mod stopping;
 mod world;

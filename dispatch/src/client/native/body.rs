@@ -19,7 +19,7 @@ use crate::upload::Upload;
 /// [`Timeouts::first_byte`] says otherwise. From then on a pause of [`Timeouts::progress`] is
 /// [`Error::BodyTooSlow`].
 pub struct NativeBody {
-    body: Upload,
+    pub(super) body: Upload,
     first_byte: Option<Duration>,
     progress: Duration,
     begun: bool,

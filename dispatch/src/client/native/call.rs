@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use packetboat_framing::Source;
-use packetboat_framing::native::type_hash;
+use packetboat_framing::native::{Digest, type_hash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
@@ -25,6 +25,8 @@ pub(super) struct Call {
     pub(super) message: Vec<u8>,
     pub(super) file: Option<Source>,
     pub(super) key: Option<IdempotencyKey>,
+    /// What the file has to be in the end; the server may then have some of it already.
+    pub(super) digest: Option<Digest>,
     /// How long the caller waits for the reply, to be told to the server.
     pub(super) deadline: Option<Duration>,
     /// The field of the reply that states the size of its file.
@@ -47,6 +49,7 @@ impl NativeClient {
         &self,
         message: &M,
         file: Option<Source>,
+        digest: Option<Digest>,
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<(M::Reply, NativeBody), ClientError>
     where
@@ -76,6 +79,7 @@ impl NativeClient {
             // With a file the wait for the reply begins when that is through.
             deadline: Some(timeouts.reply).filter(|_| file.is_none()),
             file,
+            digest,
             reply_size: M::REPLY_ATTACHMENT,
             left: now_left,
             answer: sender,

@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod resume;
 mod task;
 
 use std::fmt;
@@ -138,7 +139,7 @@ impl NativeClient {
                 "the reply has a file: use `call_for_file`"
             );
         }
-        self.exchange(&message, None, |_| ())
+        self.exchange(&message, None, None, |_| ())
             .await
             .map(|(reply, _)| reply)
     }
@@ -177,7 +178,7 @@ impl NativeClient {
                 "the reply has a file: use `call_both_ways`"
             );
         }
-        let call = self.exchange(&message, Some(file), progress);
+        let call = self.exchange(&message, Some(file), None, progress);
         call.await.map(|(reply, _)| reply)
     }
 
@@ -208,7 +209,7 @@ impl NativeClient {
                 "the reply has no file: use `call`"
             );
         }
-        self.exchange(&message, None, |_| ()).await
+        self.exchange(&message, None, None, |_| ()).await
     }
 
     /// Sends a message with a file and gives the reply with the file that follows it.
@@ -236,7 +237,7 @@ impl NativeClient {
                 "message and reply do not both have a file"
             );
         }
-        self.exchange(&message, Some(file), progress).await
+        self.exchange(&message, Some(file), None, progress).await
     }
 
     /// This connection, on which calls carry this key: with the same key again they count once,

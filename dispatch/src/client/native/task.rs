@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::mem;
 use std::sync::{Arc, OnceLock};
 
 use packetboat_framing::native::{
@@ -17,7 +18,7 @@ use crate::client::config::ClientBuilder;
 use crate::client::error::ClientError;
 use crate::client::native::call::{Answer, Call};
 use crate::client::request;
-use crate::upload::{Feed, upload_with_bell};
+use crate::upload::{Feed, can_be_resumed, upload_with_bell};
 
 pub(super) struct Task<R, W> {
     transport: Transport<R, W>,
@@ -47,6 +48,8 @@ struct Waiting {
 /// A file that comes with a reply.
 struct Incoming {
     feed: Feed,
+    /// Credit has been asked for.
+    asked: bool,
     ended: bool,
     unread: usize,
 }
@@ -157,10 +160,12 @@ where
             extensions: Extensions {
                 deadline_ms: call.deadline.and_then(millis),
                 idempotency_key: call.key.map(|key| *key.as_bytes()),
+                digest: call.digest,
                 ..Extensions::default()
             },
             attachment: call.file.as_ref().map(|file| Attached {
                 size: Some(file.len()),
+                resumable: call.digest.is_some() && file.is_seekable(),
                 ..Attached::default()
             }),
             ..Outgoing::json()
@@ -245,6 +250,16 @@ where
                         body.feed.end(error);
                     }
                 }
+                Event::Credit { request, from } if from > 0 => {
+                    let left = self.transport.left(request);
+                    let call = self.calls.get_mut(&request);
+                    if let Some(sender) = call.and_then(|call| call.left.as_ref())
+                        && let Some(left) = left
+                    {
+                        // The server has some of it already, which counts as sent.
+                        sender.send_if_modified(|now| mem::replace(now, left) != left);
+                    }
+                }
                 Event::Cancelled { request, .. } => {
                     // The server wants no more of the file; its answer has come, or comes.
                     if let Some(call) = self.calls.get_mut(&request) {
@@ -315,6 +330,12 @@ where
             if done > 0 {
                 self.transport.consumed(id, done);
             }
+            if looked.wanted && !looked.dropped && !body.asked {
+                body.asked = true;
+                if let Err(error) = self.transport.receive(id, looked.from) {
+                    body.feed.end(Some(error));
+                }
+            }
             if looked.dropped {
                 if !body.ended {
                     let _ = self.transport.cancel(id, Code::NOT_WANTED);
@@ -348,7 +369,7 @@ fn answered(calls: &mut HashMap<u32, Waiting>, bell: &Arc<Bell>, reply: &Receive
         let stated = || request::size(reply.message, call.reply_size?);
         attached.size.or_else(stated)
     };
-    let mut body = None;
+    let (mut body, mut asked) = (None, false);
     if let Some(attached) = reply.attachment {
         // One whose size nobody states cannot be told from one that was cut.
         let Some(len) = size(attached) else {
@@ -357,15 +378,19 @@ fn answered(calls: &mut HashMap<u32, Waiting>, bell: &Arc<Bell>, reply: &Receive
             return false;
         };
         let digest = reply.extensions.fields().digest;
-        let (upload, feed) = upload_with_bell(len, digest, bell.ringer(call.name));
+        // Where to begin is for its reader to say; else it comes right away.
+        let waits = attached.resumable && digest.is_some() && can_be_resumed(len);
+        let ringer = bell.ringer(call.name);
+        let (upload, feed) = upload_with_bell(len, digest, waits, ringer);
         body = Some(upload);
+        asked = !waits;
         call.body = Some(Incoming {
             feed,
+            asked,
             ended: false,
             unread: 0,
         });
     }
-    let asked = body.is_some();
     let message = reply.message.to_vec();
     // A caller that has just gone drops the body with it, which rings.
     let _ = answer.send(Ok(Answer { message, body }));

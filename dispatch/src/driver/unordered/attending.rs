@@ -77,7 +77,7 @@ where
             self.upload_over(request, None);
         } else if looked.wanted && !upload.asked {
             upload.asked = true;
-            if let Err(error) = self.transport.receive(request, None) {
+            if let Err(error) = self.transport.receive(request, looked.from) {
                 upload.feed.end(Some(error));
             }
         }

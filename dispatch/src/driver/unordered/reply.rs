@@ -47,6 +47,7 @@ fn send(connection: &mut Connection, request: u32, response: &Response) -> Resul
         },
         attachment: file.map(|file| Attached {
             size: Some(file.len()),
+            resumable: file.is_resumable(),
             ..Attached::default()
         }),
         ..Outgoing::json()
