@@ -113,6 +113,13 @@ impl Upload {
         self.len == 0
     }
 
+    /// The BLAKE3 digest that its sender has stated of it, on the native wire. Before any of it was
+    /// read; who has taken all of it knows that it is so.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.verify.as_ref().map(|verify| verify.digest)
+    }
+
     /// Waits until something is there to be taken; `false` at the end. Also whether it had to wait.
     async fn arrival(&mut self, got: u64) -> Result<(bool, bool), Error> {
         let mut waiting = None;

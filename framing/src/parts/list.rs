@@ -136,3 +136,37 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Without the look whether the file still stands there, one would hold what was removed and
+    /// another what was made anew.
+    #[test]
+    fn a_list_that_is_removed_by_who_holds_it_is_never_held_by_two() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("list");
+        let (holders, held) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..3000 {
+                        let Some(list) = List::lock(&path).expect("writable") else {
+                            continue;
+                        };
+                        assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two hold it");
+                        held.fetch_add(1, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        holders.fetch_sub(1, Ordering::SeqCst);
+                        fs::remove_file(&path).expect("it is there");
+                        drop(list);
+                    }
+                });
+            }
+        });
+        assert!(held.into_inner() > 100);
+    }
+}
