@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -74,6 +76,7 @@ impl Weather {
 pub struct Proxy {
     addr: SocketAddr,
     cut: watch::Sender<bool>,
+    passed: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
@@ -87,18 +90,25 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let addr = listener.local_addr()?;
         let (cut, cuts) = watch::channel(false);
+        let passed = Arc::<AtomicU64>::default();
+        let counter = Arc::clone(&passed);
         let task = tokio::spawn(async move {
             // Dropped with this task, and all connections with it.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let cuts = cuts.clone();
+                let (cuts, counter) = (cuts.clone(), Arc::clone(&counter));
                 connections.spawn(async move {
                     // A connection that breaks is what a proxy of this kind is for.
-                    let _ = pass(client, server, weather, cuts).await;
+                    let _ = pass(client, server, weather, cuts, &counter).await;
                 });
             }
         });
-        Ok(Self { addr, cut, task })
+        Ok(Self {
+            addr,
+            cut,
+            passed,
+            task,
+        })
     }
 
     /// Cuts the network: nothing passes any more in either direction, on connections old and new, and nobody is told.
@@ -110,6 +120,12 @@ impl Proxy {
     /// stay open and silent.
     pub fn mend(&self) {
         self.cut.send_replace(false);
+    }
+
+    /// Bytes that have passed to the server, on all connections.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
     }
 
     /// Where it listens.
@@ -130,6 +146,7 @@ async fn pass(
     server: SocketAddr,
     weather: Weather,
     mut cut: watch::Receiver<bool>,
+    counter: &AtomicU64,
 ) -> io::Result<()> {
     if *cut.borrow_and_update() {
         return std::future::pending().await;
@@ -138,7 +155,7 @@ async fn pass(
     server.set_nodelay(true)?;
     client.set_nodelay(true)?;
     let end = tokio::select! {
-        end = exchange(&mut client, &mut server, weather) => end?,
+        end = exchange(&mut client, &mut server, weather, counter) => end?,
         // The sender lives as long as this task.
         _ = cut.wait_for(|cut| *cut) => Some(End::Silence),
     };
@@ -156,10 +173,11 @@ async fn exchange(
     client: &mut TcpStream,
     server: &mut TcpStream,
     weather: Weather,
+    counter: &AtomicU64,
 ) -> io::Result<Option<End>> {
     let (mut client_in, mut client_out) = client.split();
     let (mut server_in, mut server_out) = server.split();
-    let up = send_up(&mut client_in, &mut server_out, weather);
+    let up = send_up(&mut client_in, &mut server_out, weather, counter);
     let down = async {
         tokio::io::copy(&mut server_in, &mut client_out).await?;
         client_out.shutdown().await
@@ -183,6 +201,7 @@ async fn send_up(
     from: &mut ReadHalf<'_>,
     to: &mut WriteHalf<'_>,
     weather: Weather,
+    counter: &AtomicU64,
 ) -> io::Result<Option<End>> {
     let mut buffer = vec![0; weather.slice];
     let mut passed = 0;
@@ -204,6 +223,7 @@ async fn send_up(
         }
         to.write_all(&buffer[..read]).await?;
         passed += read as u64;
+        counter.fetch_add(read as u64, Ordering::Relaxed);
     }
 }
 

@@ -47,6 +47,9 @@ pub struct ServerConfig {
     /// How long a user without VIP waits for a free movie
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub wait: Duration,
+    /// How long an upload that was cut waits for the rest
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+    pub keep_unfinished: Duration,
     /// How long a session may be idle; a silent connection is closed after the same time
     #[arg(long, value_name = "TIME", default_value = "30min", value_parser = humantime::parse_duration)]
     pub idle: Duration,

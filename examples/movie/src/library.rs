@@ -5,6 +5,7 @@
 //! DIR/movies/KEY    complete, synced, never changed: KEY is 32 random hexadecimal characters
 //! DIR/movies/.*     being received; removed at start
 //! DIR/movies/.KEY.in-doubt    beside a file whose row is not yet known to be there
+//! DIR/parts/.*      uploads that were cut, and wait for the rest
 //! ```
 //!
 //! A server that is killed between a file and its row leaves the mark, and the next start asks the
@@ -17,9 +18,10 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use packetboat_dispatch::{Rejection, Upload};
-use packetboat_framing::{BodyExt, Error as FrameError, TempFile};
+use packetboat_dispatch::{Parts, PartsPolicy, Rejection, Upload};
+use packetboat_framing::{Error as FrameError, TempFile};
 use rustix::fs::OFlags;
 
 use crate::refusals::NO_SPACE;
@@ -82,6 +84,7 @@ pub enum LibraryError {
 #[derive(Debug)]
 pub struct Library {
     movies: PathBuf,
+    parts: Parts,
     reserve_percent: u64,
     /// Held, never read: the lock goes with it.
     _lock: File,
@@ -98,20 +101,33 @@ pub struct Received {
     mark: PathBuf,
 }
 
+/// How often is looked for uploads that nobody goes on with.
+const TIDY: Duration = Duration::from_secs(60 * 60);
+
 /// What every mark ends with.
 const IN_DOUBT: &str = ".in-doubt";
 
 impl Library {
-    /// Opens the folder, makes what is missing, and removes what an earlier run left half received.
+    /// Opens the folder, makes what is missing, and removes what an earlier run left half received,
+    /// but for uploads that can go on and were cut less than `keep` ago.
     ///
     /// # Errors
     ///
     /// When it cannot be written, is not ours, or is in use by another server.
-    pub fn open(dir: &Path, reserve_percent: u64) -> Result<Self, LibraryError> {
+    ///
+    /// # Cancel safety
+    ///
+    /// Opening it again goes on from there.
+    pub async fn open(
+        dir: &Path,
+        reserve_percent: u64,
+        keep: Duration,
+    ) -> Result<Self, LibraryError> {
         make(dir)?;
         let lock = lock(dir)?;
-        let movies = dir.join("movies");
+        let (movies, parts) = (dir.join("movies"), dir.join("parts"));
         make(&movies)?;
+        make(&parts)?;
         let cannot = |source| io_error(&movies, source);
         for entry in fs::read_dir(&movies).map_err(cannot)? {
             let entry = entry.map_err(cannot)?;
@@ -119,8 +135,15 @@ impl Library {
                 fs::remove_file(entry.path()).map_err(|source| io_error(&entry.path(), source))?;
             }
         }
+        let policy = PartsPolicy {
+            keep,
+            ..PartsPolicy::default()
+        };
+        let opened = Parts::open(&parts, policy).await;
+        let parts = opened.map_err(|error| io_error(&parts, io::Error::other(error)))?;
         Ok(Self {
             movies,
+            parts,
             reserve_percent,
             _lock: lock,
         })
@@ -141,23 +164,25 @@ impl Library {
         Ok(size.saturating_add(reserve) <= free)
     }
 
-    /// Receives a file under a temporary name, hashing it on the way.
+    /// Receives an admin's file under a temporary name, hashing it on the way. One whose digest the
+    /// client has stated goes on where an earlier upload of this admin was cut.
     ///
     /// # Errors
     ///
-    /// `no_space` when the disk is full; `internal` when it fails otherwise, or the peer went away.
+    /// `no_space` when the disk is full; `internal` when it fails otherwise, or the peer went away;
+    /// `digest_mismatch`; `part_in_use` while the same admin uploads the same file.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future removes what has arrived.
-    pub async fn receive(&self, body: &mut Upload) -> Result<Received, Rejection> {
+    /// Dropping the future removes what has arrived, unless it can go on.
+    pub async fn receive(&self, body: &mut Upload, admin: i64) -> Result<Received, Rejection> {
         let key = Key::generate();
         let path = self.movies.join(key.as_str());
-        let (file, hasher) = body
-            .receive(path, blake3::Hasher::new())
-            .await
-            .map_err(disk_error)?;
-        let digest = hasher.finalize().to_hex().to_string();
+        // Nobody takes up what somebody else has begun.
+        let part = format!("{admin} {:?}", body.digest());
+        let received = body.receive_resumable(&self.parts, part, path).await;
+        let (file, digest) = received.map_err(disk_error)?;
+        let digest = digest.to_string();
         let mark = self.mark(&key);
         Ok(Received {
             key,
@@ -165,6 +190,26 @@ impl Library {
             file,
             mark,
         })
+    }
+
+    /// Removes the uploads that were cut too long ago, once an hour, for ever. It does not hold the
+    /// folder.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends it.
+    pub fn tidy(&self) -> impl Future<Output = ()> + Send + use<> {
+        let parts = self.parts.clone();
+        async move {
+            loop {
+                tokio::time::sleep(TIDY).await;
+                match parts.collect().await {
+                    Ok(0) => {}
+                    Ok(parts) => tracing::info!(parts, "unfinished uploads removed"),
+                    Err(error) => tracing::warn!(%error, "unfinished uploads not removed"),
+                }
+            }
+        }
     }
 
     /// The stored files whose rows may be missing, because a server ended before it knew. Blocking.

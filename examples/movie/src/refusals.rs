@@ -83,6 +83,7 @@ pub fn shape() -> Flagged {
         .text("bad_message", "请求参数错误: {}")
         .text("internal", "服务器内部错误")
         .text("missing_type", "缺少请求类型")
+        .text("part_in_use", "同一文件正在上传,请稍后再试")
         .text("repeated_key", "请求参数重复: {}")
         .text("shutting_down", "服务器正在关闭")
         .text("timeout", "处理超时")

@@ -83,6 +83,8 @@ pub struct RunningServer {
     stop: ShutdownHandle,
     /// One task; a set, since that aborts what it holds when it is dropped.
     serving: JoinSet<Result<(), ServeError>>,
+    /// The task that tidies up.
+    _tidying: JoinSet<()>,
 }
 
 impl RunningServer {
@@ -122,7 +124,8 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
     if !listen.ip().is_loopback() && !config.insecure {
         return Err(StartError::Insecure { addr: listen });
     }
-    let library = Library::open(&config.data, config.disk_reserve_percent)?;
+    let (reserve, keep) = (config.disk_reserve_percent, config.keep_unfinished);
+    let library = Library::open(&config.data, reserve, keep).await?;
     let db = match &config.database {
         Some(url) => database::open_url(&url.0).await?,
         None => database::open_file(&config.data.join(database::SQLITE_FILE)).await?,
@@ -153,6 +156,8 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
     limits.wire.idle_time = config.idle;
     limits.wire.max_attachment_bytes = config.max_movie;
     let dispatcher = handlers::dispatcher(app.clone(), sessions);
+    let mut tidying = JoinSet::new();
+    tidying.spawn(app.library.tidy());
     let mut serving = JoinSet::new();
     serving.spawn(server.limits(limits).serve(dispatcher));
     Ok(RunningServer {
@@ -160,6 +165,7 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
         app,
         stop,
         serving,
+        _tidying: tidying,
     })
 }
 

@@ -123,6 +123,7 @@ impl Lang {
             "no_records" => "You have downloaded nothing yet.",
             "no_space" => "The server's disk is full.",
             "not_logged_in" => "Log in first.",
+            "part_in_use" => "The same file is being uploaded already; try again.",
             "quota_exceeded" => "You have stored as much as you may.",
             "shutting_down" => "The server is stopping.",
             "timeout" => "The server took too long.",

@@ -54,12 +54,7 @@ impl Progress {
         self.bar.set_message(title.to_owned());
     }
 
-    /// So many more bytes have come.
-    pub fn advance(&self, bytes: u64) {
-        self.bar.inc(bytes);
-    }
-
-    /// So many bytes have gone in all.
+    /// So many bytes are through in all.
     pub fn set(&self, bytes: u64) {
         self.bar.set_position(bytes);
     }

@@ -1,9 +1,14 @@
 //! The server as the client sees it: a connection whose failures are the user's.
 
+use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use packetboat_dispatch::client::{Client, NativeBody, NativeClient, ReplyBody};
-use packetboat_dispatch::{Body, Chunk, ClientError, Flagged, Message, SessionId};
+use packetboat_dispatch::{
+    Body, BodyExt, Chunk, ClientError, Flagged, Message, Parts, SessionId, TempFile,
+};
+use packetboat_framing::native::{Digest, Verifier};
 use packetboat_framing::{Error, Source};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,6 +54,53 @@ impl Download<'_> {
             Self::Classic(body) => body.set_first_byte(limit),
             Self::Native(body) => body.set_first_byte(limit),
         }
+    }
+}
+
+impl Download<'_> {
+    /// Receives it under a temporary name in the folder of `path`, and gives the file and its
+    /// digest. On the native wire it goes on where an earlier download of the same file, with this
+    /// key, was cut. `progress` hears how much is here.
+    ///
+    /// # Errors
+    /// The connection's, the disk's, and [`Error::DigestMismatch`].
+    pub async fn receive_resumable(
+        &mut self,
+        parts: &Parts,
+        key: &str,
+        path: &Path,
+        progress: impl FnMut(u64) + Send + 'static,
+    ) -> Result<(TempFile, Digest), Error> {
+        match self {
+            Self::Native(body) => body.receive_resumable(parts, key, path, progress).await,
+            Self::Classic(body) => {
+                let tee = Tee {
+                    verifier: Verifier::new(),
+                    progress,
+                };
+                let (file, tee) = body.receive(path, tee).await?;
+                let digest = tee.verifier.digest();
+                Ok((file, digest.expect("it has seen the whole")))
+            }
+        }
+    }
+}
+
+/// Hashes what passes on its way to the disk, and tells how much that was.
+struct Tee<P> {
+    verifier: Verifier,
+    progress: P,
+}
+
+impl<P: FnMut(u64)> Write for Tee<P> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.verifier.update(bytes);
+        (self.progress)(self.verifier.position());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -200,6 +252,36 @@ impl Remote {
             Wired::Native(client) => client.call_with_file(message, file, progress).await,
         };
         reply.map_err(|source| failure(&self.server, source))
+    }
+
+    /// As [`call_with_file`](Self::call_with_file), for a file whose digest is known: what the
+    /// server has of it from an earlier try is not sent again.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn upload<M>(
+        &mut self,
+        message: M,
+        file: Source,
+        digest: Digest,
+        progress: impl FnMut(u64) + Send,
+    ) -> Result<M::Reply, Failure>
+    where
+        M: Message + Serialize,
+        M::Reply: DeserializeOwned,
+    {
+        match &self.client {
+            Wired::Classic(_) => self.call_with_file(message, file, progress).await,
+            Wired::Native(client) => {
+                let reply = client.upload(message, file, digest, progress).await;
+                reply.map_err(|source| failure(&self.server, source))
+            }
+        }
+    }
+
+    /// Whether the wire has a place for a file's digest.
+    pub fn takes_digests(&self) -> bool {
+        matches!(self.client, Wired::Native(_))
     }
 
     /// Sends a message whose reply has a file.

@@ -1,12 +1,15 @@
 //! Files up and down, with progress, and checked before they count.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use packetboat_framing::{BodyExt, Error, Source};
+use packetboat_dispatch::{Parts, PartsPolicy};
+use packetboat_framing::native::Digest;
+use packetboat_framing::{Error, Source};
 use tokio::task::spawn_blocking;
 
 use crate::client::failure::Failure;
@@ -49,7 +52,8 @@ pub struct Downloaded {
 /// Fetches a movie into a folder, under a harmless name that was free there.
 ///
 /// It is written under a temporary name, and renamed only when every byte has come and its digest,
-/// where the server sends one, is right. Whatever fails leaves nothing behind.
+/// where the server sends one, is right. What is cut on the native wire goes on from there the next
+/// time, within a day; whatever else fails leaves nothing behind.
 ///
 /// # Errors
 /// A refusal, the connection, the disk, [`Failure::Damaged`].
@@ -61,6 +65,8 @@ pub async fn download(
 ) -> Result<Downloaded, Failure> {
     let local = |source| Failure::local(folder, source);
     tokio::fs::create_dir_all(folder).await.map_err(local)?;
+    let parts = Parts::open(folder, PartsPolicy::default()).await;
+    let parts = parts.map_err(|error| local(io::Error::other(error)))?;
     let server = remote.server().to_owned();
     let (reply, mut body) = remote.call_for_file(DownloadMovie { movie_id }).await?;
 
@@ -68,15 +74,25 @@ pub async fn download(
     let wait = Duration::from_secs(reply.wait_time);
     body.set_first_byte(Some(wait.saturating_add(LATE)));
     let progress = Progress::new(reply.file_size, show.lang, show.quiet);
-    let tee = Tee {
-        hasher: blake3::Hasher::new(),
-        progress: progress.clone(),
-        title: show.lang.downloading(),
-        begun: None,
+    let begun = Arc::<OnceLock<Instant>>::default();
+    let (told, first, title) = (
+        progress.clone(),
+        Arc::clone(&begun),
+        show.lang.downloading(),
+    );
+    let mut had = None;
+    // First it hears what was there before, so the second time is the first byte.
+    let hears = move |at: u64| {
+        if had.replace(at).is_some() && first.set(Instant::now()).is_ok() {
+            told.begin(title);
+        }
+        told.set(at);
     };
+    let key = format!("{server} {movie_id}");
     let received = {
         // The name only says in which folder the temporary file is made.
-        let mut receiving = pin!(body.receive(folder.join("movie"), tee));
+        let place = folder.join("movie");
+        let mut receiving = pin!(body.receive_resumable(&parts, &key, &place, hears));
         loop {
             let left = wait.saturating_sub(replied.elapsed());
             if left > Duration::ZERO {
@@ -89,15 +105,17 @@ pub async fn download(
         }
     };
     progress.clear();
-    let (file, tee) = received.map_err(|error| match error {
+    let (file, digest) = received.map_err(|error| match error {
+        Error::DigestMismatch { .. } => Failure::Damaged,
         Error::Io(source) => Failure::local(folder, source),
+        error @ Error::PartInUse => Failure::local(folder, io::Error::other(error)),
         error => Failure::Connection {
             server,
             source: packetboat_dispatch::ClientError::Frame(error),
         },
     })?;
 
-    let blake3 = tee.hasher.finalize().to_hex().to_string();
+    let blake3 = digest.to_string();
     let is_right = reply
         .digest
         .as_ref()
@@ -106,7 +124,7 @@ pub async fn download(
         return Err(Failure::Damaged);
     }
     let (folder_, name) = (folder.to_owned(), reply.file_name);
-    let (bytes, begun) = (file.len(), tee.begun);
+    let (bytes, begun) = (file.len(), begun.get().copied());
     let placed = spawn_blocking(move || place(file.temporary_path(), &folder_, &name));
     let path = placed
         .await
@@ -136,6 +154,20 @@ pub async fn sampled_md5(path: &Path) -> Result<String, Failure> {
         .map_err(|source| Failure::local(path, source))
 }
 
+/// The BLAKE3 digest of a file.
+async fn blake3(path: &Path) -> Result<Digest, Failure> {
+    let owned = path.to_owned();
+    let hash = spawn_blocking(move || {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(File::open(owned)?)?;
+        Ok(Digest(hasher.finalize().into()))
+    });
+    hash.await
+        .map_err(io::Error::other)
+        .and_then(|hash| hash)
+        .map_err(|source| Failure::local(path, source))
+}
+
 /// Asks whether a file is new to the server.
 ///
 /// # Errors
@@ -145,7 +177,7 @@ pub async fn check(remote: &mut Remote, path: &Path) -> Result<(), Failure> {
     remote.call(CheckMovie { file_md5 }).await.map(drop)
 }
 
-/// Sends a file to the server.
+/// Sends a file to the server: on the native wire only what that has not, from an earlier try.
 ///
 /// # Errors
 /// A refusal, the connection, the file.
@@ -156,6 +188,10 @@ pub async fn upload(
     show: Show,
 ) -> Result<u64, Failure> {
     let file_md5 = sampled_md5(path).await?;
+    let digest = match remote.takes_digests() {
+        true => Some(blake3(path).await?),
+        false => None,
+    };
     let source = Source::open(path).await.map_err(|error| match error {
         Error::Io(source) => Failure::local(path, source),
         error => Failure::local(path, io::Error::other(error)),
@@ -170,33 +206,11 @@ pub async fn upload(
     };
     let progress = Progress::new(file_size, show.lang, show.quiet);
     progress.begin(show.lang.uploading());
-    let reply = remote
-        .call_with_file(upload, source, |sent| progress.set(sent))
-        .await;
+    let sent = |sent| progress.set(sent);
+    let reply = match digest {
+        Some(digest) => remote.upload(upload, source, digest, sent).await,
+        None => remote.call_with_file(upload, source, sent).await,
+    };
     progress.clear();
     reply.map(|_| file_size)
-}
-
-/// Where every byte of a download passes by on its way to the disk.
-struct Tee {
-    hasher: blake3::Hasher,
-    progress: Progress,
-    title: &'static str,
-    begun: Option<Instant>,
-}
-
-impl Write for Tee {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.begun.is_none() {
-            self.begun = Some(Instant::now());
-            self.progress.begin(self.title);
-        }
-        self.hasher.update(bytes);
-        self.progress.advance(bytes.len() as u64);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -73,7 +73,7 @@ pub(super) async fn upload(
     if !app.library.has_room(size)? {
         return Err(NO_SPACE.into());
     }
-    let received = app.library.receive(&mut body).await?;
+    let received = app.library.receive(&mut body, admin.id).await?;
     // Again, for what came meanwhile: uploads side by side would all have fitted alone.
     check_quota(&app, admin.id, size).await?;
     let same = movie::live_digest.eq(received.digest.clone());
