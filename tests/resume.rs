@@ -1,7 +1,9 @@
 //! Uploads to the movie server that are cut, or whose client or server is killed, and go on.
 
+use std::collections::hash_map::RandomState;
 use std::env;
 use std::fs;
+use std::hash::BuildHasher;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 const MIB: u64 = 1 << 20;
+const ADMIN: [&str; 2] = ["root", "--admin"];
 
 /// How long the server may take to notice what a connection's end means.
 const NOTICE: Duration = Duration::from_secs(20);
@@ -67,10 +70,9 @@ impl House {
         server.expect("a server")
     }
 
-    /// Registers the one admin.
-    async fn register(&self, server: &Child) {
+    async fn register(&self, server: &Child, name: &str, user_type: &str) {
         let mut peer = Peer::connect(server.addr()).await.expect("a connection");
-        let who = json!({"type": "register", "name": "root", "password": md5("pw"), "user_type": "admin"});
+        let who = json!({"type": "register", "name": name, "password": md5("pw"), "user_type": user_type});
         assert_eq!(peer.call(&who).await.expect("a reply")["flag"], true);
     }
 
@@ -81,15 +83,6 @@ impl House {
             .flatten()
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .collect()
-    }
-
-    /// Bytes of the one part that is there.
-    fn part_len(&self) -> u64 {
-        let parts = self.names("parts");
-        let part = parts.iter().find(|name| name.ends_with("unfinished"));
-        let path = part.map(|part| self.path("data/parts").join(part));
-        path.and_then(|path| fs::metadata(path).ok())
-            .map_or(0, |meta| meta.len())
     }
 
     /// The digests of the stored movies.
@@ -104,6 +97,16 @@ impl House {
         });
         digests.collect()
     }
+}
+
+/// Bytes of the one part in a folder.
+fn part_len(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let part = entries
+        .map(|entry| entry.path())
+        .find(|path| path.to_string_lossy().ends_with("unfinished"));
+    part.and_then(|path| fs::metadata(path).ok())
+        .map_or(0, |meta| meta.len())
 }
 
 /// What the movie client sends for the password `pw`.
@@ -173,7 +176,7 @@ async fn uploads_cut_anywhere_leave_no_row_and_go_on() {
     const FILM: u64 = 4 * MIB + 11;
     let house = House::new();
     let server = house.serve(&[]).await;
-    house.register(&server).await;
+    house.register(&server, "root", "admin").await;
     let mut stored = Vec::new();
     for seed in 0..rounds(1000, 24) {
         let film: Vec<u8> = (seed + 1)
@@ -245,9 +248,9 @@ impl Program<'_> {
         command
     }
 
-    async fn login(&self) {
+    async fn login(&self, who: &[&str]) {
         use tokio::io::AsyncWriteExt;
-        let mut login = self.command(&["login", "root", "--admin"]);
+        let mut login = self.command(&[&["login"], who].concat());
         let mut login = login.spawn().expect("a process");
         let mut input = login.stdin.take().expect("it is piped");
         input.write_all(b"pw\n").await.expect("it reads");
@@ -260,6 +263,32 @@ impl Program<'_> {
         let film = film.to_str().expect("a name in UTF-8");
         let mut command = self.command(&["upload", film, "--free"]);
         command.spawn().expect("a process")
+    }
+
+    fn download(&self, to: &Path) -> tokio::process::Child {
+        let to = to.to_str().expect("a name in UTF-8");
+        let mut command = self.command(&["download", "1", "--to", to]);
+        command.spawn().expect("a process")
+    }
+}
+
+/// Waits until so much of a file has come into that folder, by the work of that child, and sees that of what was there
+/// no more is lost than was not synced, and a group that was not whole.
+async fn has_come(child: &mut tokio::process::Child, folder: &Path, had: u64, stop: u64) {
+    let began = Instant::now();
+    loop {
+        let there = part_len(folder);
+        assert!(
+            there + Parts::UNSYNCED_BYTES + MIB >= had,
+            "{there} after {had}"
+        );
+        if there >= stop {
+            return;
+        }
+        assert!(began.elapsed() < 6 * NOTICE, "it stands still at {there}");
+        let ended = child.try_wait().expect("a child");
+        assert!(ended.is_none(), "it ended at {there}: {ended:?}");
+        sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -290,10 +319,11 @@ async fn an_upload_outlives_the_kill_of_its_client_and_of_its_server() {
     let film = house.path("film.mp4");
     let digest = write_film(&film, len);
     let mut server = house.serve(&[]).await;
-    house.register(&server).await;
+    house.register(&server, "root", "admin").await;
 
     let began = Instant::now();
-    let (mut sent, mut tries) = (0, Vec::new());
+    let chance = RandomState::new();
+    let (mut sent, mut tries, mut had) = (0, Vec::new(), 0);
     for kill in 0..=5_u64 {
         let proxy = Proxy::start(server.addr(), Weather::default()).await;
         let proxy = proxy.expect("a proxy");
@@ -301,7 +331,7 @@ async fn an_upload_outlives_the_kill_of_its_client_and_of_its_server() {
             house: &house,
             server: proxy.addr(),
         };
-        program.login().await;
+        program.login(&ADMIN).await;
         let mut upload = program.upload(&film);
         if kill == 5 {
             let output = upload.wait_with_output().await.expect("it ends");
@@ -310,19 +340,9 @@ async fn an_upload_outlives_the_kill_of_its_client_and_of_its_server() {
             tries.push(proxy.passed());
             break;
         }
-        // Somewhere in each sixth of the file, each time at another byte of a group.
-        let stop = len / 6 * (kill + 1) + 333_333 * kill;
-        let waiting = Instant::now();
-        while house.part_len() < stop {
-            assert!(
-                waiting.elapsed() < 6 * NOTICE,
-                "it stands still at {}",
-                house.part_len()
-            );
-            let ended = upload.try_wait().expect("a child");
-            assert!(ended.is_none(), "kill {kill}: it ended: {ended:?}");
-            sleep(Duration::from_millis(1)).await;
-        }
+        // Somewhere in each sixth of the file.
+        let stop = len / 6 * kill + chance.hash_one(kill) % (len / 6);
+        has_come(&mut upload, &house.path("data/parts"), had, stop).await;
         if kill % 2 == 0 {
             upload.kill().await.expect("a process to kill");
             drop(upload);
@@ -332,8 +352,7 @@ async fn an_upload_outlives_the_kill_of_its_client_and_of_its_server() {
             assert_eq!(output.status.code(), Some(3), "{output:?}");
             server = house.serve(&[]).await;
         }
-        let there = house.part_len();
-        assert!(there >= stop, "{there} of {stop}");
+        had = part_len(&house.path("data/parts"));
         assert_eq!(listed(&server).await, 0, "kill {kill}: it is not whole");
         assert_eq!(house.names("movies"), [""; 0]);
         sent += proxy.passed();
@@ -349,4 +368,63 @@ async fn an_upload_outlives_the_kill_of_its_client_and_of_its_server() {
     // Each kill costs what was not synced, what was on its way, and what the proxy holds.
     let most = len + 5 * (Parts::UNSYNCED_BYTES + 4 * MIB) + MIB;
     assert!(sent <= most, "{sent} of {len}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_outlives_the_kill_of_its_client_and_of_its_server() {
+    let len = 48 * MIB;
+    let house = House::new();
+    let (film, to) = (house.path("film.mp4"), house.path("to"));
+    let digest = write_film(&film, len);
+    let free = ["--wait", "0s"];
+    let mut server = house.serve(&free).await;
+    house.register(&server, "root", "admin").await;
+    house.register(&server, "ann", "user").await;
+    let program = |server| Program {
+        house: &house,
+        server,
+    };
+    program(server.addr()).login(&ADMIN).await;
+    let uploaded = program(server.addr())
+        .upload(&film)
+        .wait_with_output()
+        .await;
+    assert!(uploaded.expect("it ends").status.success());
+
+    let mut had = 0;
+    for kill in 0..4_u64 {
+        // Credit is slow, so that there is time to kill.
+        let weather = Weather {
+            latency: Duration::from_millis(20),
+            ..Weather::default()
+        };
+        let proxy = Proxy::start(server.addr(), weather).await;
+        let proxy = proxy.expect("a proxy");
+        program(proxy.addr()).login(&["ann"]).await;
+        let mut download = program(proxy.addr()).download(&to);
+        has_come(&mut download, &to, had, len / 5 * (kill + 1)).await;
+        if kill % 2 == 0 {
+            download.kill().await.expect("a process to kill");
+        } else {
+            server.kill().await.expect("a process to kill");
+            let output = download.wait_with_output().await.expect("it ends");
+            assert_eq!(output.status.code(), Some(3), "{output:?}");
+            server = house.serve(&free).await;
+        }
+        had = part_len(&to);
+        let names = fs::read_dir(&to).expect("a folder").flatten();
+        let mut names = names.map(|entry| entry.file_name());
+        assert!(names.all(|name| Parts::is_part(&name)), "kill {kill}");
+    }
+    program(server.addr()).login(&["ann"]).await;
+    let download = program(server.addr()).download(&to);
+    let output = download.wait_with_output().await.expect("it ends");
+    assert!(output.status.success(), "{output:?}");
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(said["blake3"], digest.to_string(), "{said}");
+    let names = fs::read_dir(&to).expect("a folder").flatten();
+    let names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+    assert_eq!(names, ["film.mp4"]);
+    let came = fs::read(to.join("film.mp4")).expect("it is there");
+    assert!(Digest::of(&came) == digest);
 }

@@ -88,7 +88,8 @@ pub async fn download(
         }
         told.set(at);
     };
-    let key = format!("{server} {movie_id}");
+    // The same movie, wherever it comes from. Without a digest there is no part.
+    let key = reply.digest.clone().unwrap_or_default();
     let received = {
         // The name only says in which folder the temporary file is made.
         let place = folder.join("movie");

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{Local, Utc};
 use packetboat_dispatch::{File, Identity, Rejection, State};
+use packetboat_framing::native::Digest;
 use packetboat_orm::{self as orm, DbPool, ModelExt};
 
 use crate::app::App;
@@ -50,7 +51,10 @@ pub(super) async fn download(
     let record = Arc::new(OnceLock::new());
     let begun = Arc::clone(&record);
     let (db, ending) = (app.db.clone(), app.db);
+    // With it a client can go on where it was cut.
+    let digest: Digest = movie.digest.parse()?;
     let file = File::from_std(file)?
+        .with_digest(digest.0)
         .not_before(arrived + wait)
         .on_start(async move {
             let id = begin(&movie, &viewer, price, &db).await?;
