@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -17,7 +17,7 @@ use crate::{
 };
 
 use super::{
-    list::{List, Whole},
+    list::{self, List, Whole},
     store::Parts,
 };
 
@@ -47,11 +47,7 @@ impl PartFile {
         let Some(mut list) = List::lock(&paths.list)? else {
             return Ok(None);
         };
-        let mut data = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&paths.data)?;
+        let mut data = list::open(&paths.data)?;
         let mut groups = list.read(&whole)?;
         // A value is written after its bytes are synced, so they are there, unless somebody else
         // has touched the file.

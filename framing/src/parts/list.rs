@@ -9,9 +9,11 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::Path,
 };
+
+use rustix::fs::OFlags;
 
 use crate::native::{Digest, Groups};
 
@@ -38,12 +40,7 @@ impl List {
     /// Opens the list at `path`, new if there is none. `None` if somebody else has it.
     pub(super) fn lock(path: &Path) -> io::Result<Option<Self>> {
         loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)?;
+            let file = open(path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -125,6 +122,18 @@ fn head(whole: &Whole) -> [u8; HEAD as usize] {
     let check = Digest::of(&head[..48]);
     head[48..].copy_from_slice(&check.as_bytes()[..16]);
     head
+}
+
+/// Opens a file of a part, new if there is none. In a folder where others may write a link must
+/// not lead to another file.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)
 }
 
 /// Whether a file still stands under that name.

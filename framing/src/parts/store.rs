@@ -164,8 +164,11 @@ impl Parts {
             if age <= self.policy.keep && kept < self.policy.max_parts && fits {
                 kept += 1;
                 bytes += found.len;
-            } else if self.remove(&name, &found)? {
-                removed += 1;
+                continue;
+            }
+            match self.remove(&name, &found) {
+                Ok(is_removed) => removed += usize::from(is_removed),
+                Err(error) => tracing::warn!(part = name, %error, "part not removed"),
             }
         }
         Ok(removed)
