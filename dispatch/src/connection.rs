@@ -40,18 +40,20 @@ struct Inner {
     addr: Option<SocketAddr>,
     /// Set by a login or by a session that was found good; raises the limit of a message.
     logged_in: AtomicBool,
+    /// Set when TLS has shaken hands, before the first request is read.
+    encrypted: AtomicBool,
 }
 
 impl Peer {
     /// A new connection from `addr`; in memory there is none.
     #[must_use]
     pub fn new(addr: Option<SocketAddr>) -> Self {
-        let logged_in = AtomicBool::new(false);
         Self {
             inner: Arc::new(Inner {
                 id: ConnectionId::next(),
                 addr,
-                logged_in,
+                logged_in: AtomicBool::new(false),
+                encrypted: AtomicBool::new(false),
             }),
         }
     }
@@ -72,6 +74,19 @@ impl Peer {
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.addr().map(|addr| addr.ip())
+    }
+
+    /// Whether the connection is encrypted by the server's own TLS. What stands before the server,
+    /// a tunnel or the stream that was given to `serve_stream`, is not known here. When
+    /// [`Server::on_connect`](crate::Server::on_connect) runs it is not decided yet.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.inner.encrypted.load(Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn set_encrypted(&self) {
+        self.inner.encrypted.store(true, Ordering::Relaxed);
     }
 
     /// Whether somebody has shown a good session on this connection.

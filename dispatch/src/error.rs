@@ -1,6 +1,9 @@
 //! Why serving stopped, and why a connection ended.
 
 use std::fmt;
+use std::time::Duration;
+
+use packetboat_framing::Hint;
 
 /// Why a server could not begin, or go on, to serve.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +28,21 @@ pub enum Disconnect {
     Closed,
     /// The peer broke a rule or a limit, or the network failed.
     Failed(packetboat_framing::Error),
+    /// TLS could not shake hands: the peer wants what is not served, sent what is no TLS, or broke
+    /// off.
+    Handshake(std::io::Error),
+    /// TLS had not shaken hands in time.
+    HandshakeTimeout {
+        /// The limit.
+        after: Duration,
+    },
     /// The connection's own task panicked.
     Panicked,
+    /// The peer does not speak TLS on a port that requires it.
+    Plain {
+        /// What its first bytes look like, if they look like something.
+        hint: Option<Hint>,
+    },
     /// The server is stopping.
     Stopped,
     /// An upload ended early or came too slowly. Its handler was told, and its answer sent.
@@ -52,11 +68,21 @@ impl Disconnect {
         )
     }
 
+    /// Whether the peer seems to have meant another port, or the port another peer: TLS where it is
+    /// off, no TLS where it is required, HTTP.
+    pub(crate) fn is_misdirected(&self) -> bool {
+        match self {
+            Self::Failed(error) => error.hint().is_some(),
+            Self::Plain { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether nothing that is queued can arrive any more.
     pub(crate) fn is_lost(&self) -> bool {
         match self {
             Self::Failed(error) => error.is_io() || error.is_timeout() || error.is_caller_fault(),
-            Self::Panicked => true,
+            Self::Handshake(_) | Self::HandshakeTimeout { .. } | Self::Panicked => true,
             _ => false,
         }
     }
@@ -72,7 +98,13 @@ impl fmt::Display for Disconnect {
                 Some(source) => write!(f, "{error}: {source}"),
                 None => write!(f, "{error}"),
             },
+            Self::Handshake(error) => write!(f, "no TLS handshake: {error}"),
+            Self::HandshakeTimeout { after } => write!(f, "no TLS handshake within {after:?}"),
             Self::Panicked => f.write_str("the connection's task panicked"),
+            Self::Plain { hint: None } => f.write_str("not TLS, which is required"),
+            Self::Plain { hint: Some(hint) } => {
+                write!(f, "not TLS, which is required; looks like {hint}")
+            }
             Self::Stopped => f.write_str("the server is stopping"),
             Self::UploadCut { reason } => f.write_str(reason),
         }

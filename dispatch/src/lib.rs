@@ -28,6 +28,8 @@ mod scratch;
 mod server;
 pub mod session;
 pub mod shape;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "tower")]
 mod tower;
 mod upload;

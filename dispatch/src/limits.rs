@@ -32,6 +32,11 @@ pub struct Limits {
     /// out after it has ended. Default: 30 s, beyond which people have long given up.
     pub handler_time: Duration,
 
+    /// From a connection's first byte, or on a port where TLS is required from when it is accepted,
+    /// until TLS has shaken hands. Default: 5 s; it takes two round trips and a millisecond of work,
+    /// and whoever stalls in it has shown nothing yet.
+    pub tls_handshake_time: Duration,
+
     /// After a stop is asked for, how long requests that have begun may go on. Default: 30 s, what
     /// service managers commonly grant before they kill.
     pub shutdown_time: Duration,
@@ -48,6 +53,7 @@ impl Default for Limits {
             connections: 10_000,
             connections_per_ip: 64,
             handler_time: Duration::from_secs(30),
+            tls_handshake_time: Duration::from_secs(5),
             shutdown_time: Duration::from_secs(30),
             attachment_buffers: Budget::DEFAULT_BYTES,
         }

@@ -32,6 +32,9 @@ pub(crate) struct Shared {
     pub(crate) budget: Budget,
     /// The one wire that is served; `None` for each.
     pub(crate) only: Option<Wire>,
+    /// What a connection that begins with TLS is served by.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::Port>,
     /// Handlers that outlive their connection, and the ends of files.
     pub(crate) tasks: Arc<Tasks>,
     /// True once the server is to stop.

@@ -1,5 +1,7 @@
 //! Accept, count, drain, stop.
 
+#[cfg(feature = "tls")]
+mod encrypted;
 mod listener;
 mod places;
 mod quiet;
@@ -14,7 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -31,6 +33,8 @@ use crate::connection::Peer;
 use crate::driver::{Held, Shared, Tasks};
 use crate::error::{Disconnect, Error};
 use crate::limits::Limits;
+#[cfg(feature = "tls")]
+use crate::tls::{Certificates, Port, TlsMode};
 use crate::wire::Wire;
 use listener::{Listener, Socket, tune};
 use places::{Place, Places};
@@ -66,6 +70,8 @@ pub struct Server {
     listener: Listener,
     limits: Limits,
     only: Option<Wire>,
+    #[cfg(feature = "tls")]
+    tls: Option<(Certificates, TlsMode)>,
     on_connect: Option<Arc<OnConnect>>,
     on_disconnect: Option<Arc<OnDisconnect>>,
     stop: Arc<watch::Sender<bool>>,
@@ -109,6 +115,8 @@ impl Server {
             listener,
             limits,
             only: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             on_connect: None,
             on_disconnect: None,
             stop,
@@ -126,6 +134,17 @@ impl Server {
     #[must_use]
     pub fn only(mut self, wire: Wire) -> Self {
         self.only = Some(wire);
+        self
+    }
+
+    /// Serves TLS 1.2 and 1.3 on the same port, instead of plain connections or beside them. Inside,
+    /// ALPN chooses the wire (`packetboat/1` is the native one), or else its first bytes do.
+    ///
+    /// Keep a clone of the certificates to [`reload`](Certificates::reload) them while it serves.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, certificates: Certificates, mode: TlsMode) -> Self {
+        self.tls = Some((certificates, mode));
         self
     }
 
@@ -185,6 +204,10 @@ impl Server {
         let mut stopping = self.stop.subscribe();
         let shutdown_time = self.limits.shutdown_time;
         let places = Places::new(self.limits.connections, self.limits.connections_per_ip);
+        #[cfg(feature = "tls")]
+        let tls = self
+            .tls
+            .map(|(certificates, mode)| Port::new(certificates, mode, self.only));
         let room = Arc::new(Room {
             shared: Shared {
                 app: app.into(),
@@ -193,7 +216,10 @@ impl Server {
                 stopping: stopping.clone(),
                 limits: self.limits,
                 only: self.only,
+                #[cfg(feature = "tls")]
+                tls,
             },
+            quiet: Mutex::new(Quiet::new()),
             on_connect: self.on_connect,
             on_disconnect: self.on_disconnect,
         });
@@ -287,6 +313,8 @@ where
         tasks: Arc::clone(&tasks),
         stopping,
         only: None,
+        #[cfg(feature = "tls")]
+        tls: None,
     };
     let disconnect = serve_one(&shared, Peer::new(None), None, read, write).await;
     tokio::spawn(async move { tasks.join().await });
@@ -296,6 +324,8 @@ where
 /// What the connections of a server have in common.
 struct Room {
     shared: Shared,
+    // A std lock: held to write a line of the log, never across an await.
+    quiet: Mutex<Quiet>,
     on_connect: Option<Arc<OnConnect>>,
     on_disconnect: Option<Arc<OnDisconnect>>,
 }
@@ -319,6 +349,12 @@ impl Room {
         let disconnect = Arc::new(serving.await.unwrap_or(Disconnect::Panicked));
         match &*disconnect {
             Disconnect::Panicked => tracing::error!("disconnected: {disconnect}"),
+            // Whoever set this port up may have meant another: that is said where it is seen.
+            _ if disconnect.is_misdirected() => {
+                let quiet = self.quiet.lock();
+                let mut quiet = quiet.unwrap_or_else(PoisonError::into_inner);
+                quiet.warn("connection closed", &disconnect);
+            }
             _ => tracing::debug!("disconnected: {disconnect}"),
         }
         if let Some(hook) = &self.on_disconnect {

@@ -1,6 +1,6 @@
 //! One connection, whatever it speaks and whatever it runs over.
 
-use packetboat_framing::{Dialect, Dialects, Error, Limits, Prefix, Reader, Verdict, Writer};
+use packetboat_framing::{Dialect, Dialects, Error, Hint, Prefix, Reader, Verdict, Writer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
@@ -9,14 +9,31 @@ use std::time::Duration;
 use crate::connection::Peer;
 use crate::driver::{Held, Ordered, Shared, Unordered};
 use crate::error::Disconnect;
+#[cfg(feature = "tls")]
+use crate::server::encrypted::within_tls;
 use crate::wire::Wire;
 
 /// From its first byte on a connection has so long to show what it speaks.
 const DECIDE: Duration = Duration::from_secs(6);
 
+/// What a connection may begin with: on a port, or inside of TLS.
+#[derive(Clone, Copy)]
+pub(super) struct Expected {
+    plain: bool,
+    tls: bool,
+}
+
+/// What a connection begins with.
+pub(super) enum Begun {
+    Wire(Wire),
+    /// TLS, of which the peer has owed the handshake since then.
+    #[cfg(feature = "tls")]
+    Tls(Instant),
+}
+
 /// Bytes that were read to tell what a connection speaks.
 #[derive(Default)]
-struct Beginning {
+pub(super) struct Beginning {
     bytes: [u8; Dialects::MAX_BYTES],
     len: usize,
 }
@@ -30,15 +47,39 @@ pub(super) async fn serve_one<R, W>(
     write: W,
 ) -> Disconnect
 where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let mut beginning = Beginning::default();
+    let begun = beginning.wait(shared, Expected::by(shared), &mut read);
+    match begun.await {
+        Ok(Begun::Wire(wire)) => {
+            let bytes = beginning.bytes();
+            on_wire(shared, peer, held, wire, bytes, (read, write)).await
+        }
+        #[cfg(feature = "tls")]
+        Ok(Begun::Tls(since)) => {
+            // Boxed: a plain connection does not pay for it.
+            let bytes = beginning.bytes();
+            Box::pin(within_tls(shared, peer, held, since, bytes, (read, write))).await
+        }
+        Err(disconnect) => disconnect,
+    }
+}
+
+/// Serves a connection of which it is known what it speaks, and these bytes have been read.
+pub(super) async fn on_wire<R, W>(
+    shared: &Shared,
+    peer: Peer,
+    held: Held,
+    wire: Wire,
+    bytes: &[u8],
+    (read, write): (R, W),
+) -> Disconnect
+where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + 'static,
 {
-    let mut beginning = Beginning::default();
-    let wire = match beginning.wire(shared, &mut read).await {
-        Ok(wire) => wire,
-        Err(disconnect) => return disconnect,
-    };
-    let bytes = &beginning.bytes[..beginning.len];
     let caller = shared.app.answering().connect(peer, wire);
     match wire {
         Wire::Classic => {
@@ -58,68 +99,115 @@ where
     }
 }
 
+impl Expected {
+    /// A wire alone, as inside of TLS.
+    pub(super) const PLAIN: Self = Self {
+        plain: true,
+        tls: false,
+    };
+
+    /// What the port serves.
+    #[cfg(not(feature = "tls"))]
+    fn by(_: &Shared) -> Self {
+        Self::PLAIN
+    }
+
+    /// What the port serves.
+    #[cfg(feature = "tls")]
+    fn by(shared: &Shared) -> Self {
+        match &shared.tls {
+            None => Self::PLAIN,
+            Some(port) => Self {
+                plain: !port.is_required(),
+                tls: true,
+            },
+        }
+    }
+
+    fn dialects(self, shared: &Shared) -> Dialects {
+        let all = Dialects::all(&shared.limits.wire);
+        let is_served = |wire| self.plain && shared.only.is_none_or(|only| only == wire);
+        Dialects {
+            classic: all.classic.filter(|_| is_served(Wire::Classic)),
+            http: false,
+            native: is_served(Wire::Native),
+            tls: self.tls,
+        }
+    }
+}
+
 impl Beginning {
-    /// Reads until it is known which wire this is. A connection that says nothing has the idle
-    /// limit: people connect, and then sit at a menu.
-    async fn wire<R: AsyncRead + Unpin>(
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Reads until it is known what this is. A connection that says nothing has the idle limit:
+    /// people connect, and then sit at a menu. Where TLS is required it has the handshake's, for a
+    /// client of TLS speaks first.
+    pub(super) async fn wait<R: AsyncRead + Unpin>(
         &mut self,
         shared: &Shared,
+        expected: Expected,
         read: &mut R,
-    ) -> Result<Wire, Disconnect> {
-        if let Some(wire) = shared.only {
-            return Ok(wire);
+    ) -> Result<Begun, Disconnect> {
+        if let (Some(wire), false) = (shared.only, expected.tls) {
+            return Ok(Begun::Wire(wire));
         }
         let limits = &shared.limits.wire;
-        let dialects = dialects(limits);
+        let dialects = expected.dialects(shared);
         let mut stopping = shared.stopping.clone();
-        let mut after = limits.idle_time;
-        let mut deadline = Instant::now().checked_add(after);
+        let mut since = Instant::now();
+        let mut after = match expected.plain {
+            true => limits.idle_time,
+            false => shared.limits.tls_handshake_time,
+        };
         loop {
-            match dialects.detect(&self.bytes[..self.len]) {
-                Verdict::Speaks(Dialect::Native) => return Ok(Wire::Native),
-                // What no wire begins with is refused by the classic decoder, which knows why.
-                Verdict::Speaks(_) | Verdict::Foreign(_) => return Ok(Wire::Classic),
+            match dialects.detect(self.bytes()) {
+                Verdict::Speaks(Dialect::Native) => return Ok(Begun::Wire(Wire::Native)),
+                #[cfg(feature = "tls")]
+                Verdict::Speaks(Dialect::Tls) => return Ok(Begun::Tls(since)),
+                Verdict::Foreign(hint) if !expected.plain => {
+                    return Err(Disconnect::Plain { hint });
+                }
+                // What no wire begins with is refused by a wire's decoder, which knows why.
+                Verdict::Speaks(_) | Verdict::Foreign(_) => {
+                    return Ok(Begun::Wire(shared.only.unwrap_or(Wire::Classic)));
+                }
                 Verdict::Undecided => {}
             }
             let n = tokio::select! {
                 biased;
                 n = read.read(&mut self.bytes[self.len..]) => n.map_err(|e| Disconnect::Failed(e.into()))?,
                 _ = stopping.wait_for(|stop| *stop), if self.len == 0 => return Err(Disconnect::Stopped),
-                () = until(deadline) => {
-                    let error = match self.len {
+                () = until(since.checked_add(after)) => {
+                    return Err(Disconnect::Failed(match self.len {
+                        _ if !expected.plain => return Err(Disconnect::HandshakeTimeout { after }),
                         0 => Error::IdleTimeout { after },
                         _ => Error::HeaderTimeout { after },
-                    };
-                    return Err(Disconnect::Failed(error));
+                    }));
                 }
             };
             if n == 0 {
                 // Nothing at all is a close between two requests; the rest is cut off, and the
-                // classic decoder says so.
+                // decoder says so.
                 return match self.len {
                     0 => Err(Disconnect::Closed),
-                    _ => Ok(Wire::Classic),
+                    _ if !expected.plain => Err(Disconnect::Plain {
+                        hint: Hint::of(self.bytes()),
+                    }),
+                    _ => Ok(Begun::Wire(shared.only.unwrap_or(Wire::Classic))),
                 };
             }
-            if self.len == 0 {
+            if self.len == 0 && expected.plain {
+                since = Instant::now();
                 after = limits.header_time.min(DECIDE);
-                deadline = Instant::now().checked_add(after);
             }
             self.len += n;
         }
     }
 }
 
-/// What a port tells apart.
-fn dialects(limits: &Limits) -> Dialects {
-    Dialects {
-        http: false,
-        tls: false,
-        ..Dialects::all(limits)
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
+pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -1,0 +1,19 @@
+//! The encrypted part of a connection: certificates, handshakes, streams.
+
+mod certificates;
+mod error;
+mod port;
+mod rewound;
+mod stream;
+
+pub use certificates::Certificates;
+pub use error::TlsError;
+pub use port::TlsMode;
+pub use stream::{ReadHalf, WriteHalf};
+pub use tokio_rustls::rustls;
+
+pub(crate) use port::Port;
+
+
+/// The native wire's name in ALPN. The classic wire has none.
+const ALPN_NATIVE: &[u8] = b"packetboat/1";
