@@ -82,15 +82,13 @@ impl<Sh: Shape> ClientBuilder<Sh> {
     /// Dropping the future closes what it had opened.
     pub async fn connect(self, addr: impl ToSocketAddrs) -> Result<Client<Sh>, ClientError> {
         let after = self.timeouts.connect;
-        let stream = match tokio::time::timeout(after, TcpStream::connect(addr)).await {
-            Ok(stream) => stream.map_err(ClientError::Connect)?,
+        let stream = match tokio::time::timeout(after, tcp(addr)).await {
+            Ok(stream) => stream?,
             Err(_) => {
                 let wait = Wait::Connect;
                 return Err(ClientError::Timeout { wait, after });
             }
         };
-        // Requests are small and each waits for its reply: nothing to coalesce.
-        stream.set_nodelay(true).map_err(ClientError::Connect)?;
         let (reader, writer) = stream.into_split();
         Ok(self.over(reader, writer))
     }
@@ -104,4 +102,13 @@ impl<Sh: Shape> ClientBuilder<Sh> {
     {
         Client::from_halves(reader, writer, self)
     }
+}
+
+/// A connection over TCP.
+pub(super) async fn tcp(addr: impl ToSocketAddrs) -> Result<TcpStream, ClientError> {
+    let stream = TcpStream::connect(addr).await;
+    let stream = stream.map_err(ClientError::Connect)?;
+    // Requests are small and each waits for its reply: nothing to coalesce.
+    stream.set_nodelay(true).map_err(ClientError::Connect)?;
+    Ok(stream)
 }

@@ -86,6 +86,15 @@ pub enum ClientError {
     #[error("the file could not be sent")]
     Source(#[source] framing::Error),
 
+    /// TLS could not shake hands. Nothing of the application was sent.
+    #[error("{why}")]
+    Tls {
+        /// What kind of failure it is.
+        why: Distrust,
+        /// What went wrong.
+        source: io::Error,
+    },
+
     /// A limit of [`Timeouts`](crate::client::Timeouts) ran out.
     #[error("{wait} within {after:?}")]
     Timeout {
@@ -94,6 +103,32 @@ pub enum ClientError {
         /// How long.
         after: Duration,
     },
+}
+
+/// Why a client did not go on with TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Distrust {
+    /// The connection broke in the middle.
+    Broken,
+    /// The server's certificate is expired, or for another name, or nobody who is trusted vouches
+    /// for it.
+    Certificate,
+    /// What the server sent is no TLS.
+    NotTls,
+    /// The server refused, or the two have no version or cipher in common.
+    Refused,
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broken => "the connection broke before it was encrypted",
+            Self::Certificate => "the server's certificate is not to be trusted",
+            Self::NotTls => "the server does not speak TLS",
+            Self::Refused => "no encrypted connection could be agreed upon",
+        })
+    }
 }
 
 /// What a client waits for.
@@ -163,7 +198,7 @@ impl ClientError {
             Self::Body(error) => error.is_disconnect(),
             Self::Lost(_) => true,
             Self::Closed | Self::Connect(_) | Self::Frame(_) | Self::Poisoned => true,
-            Self::Source(_) | Self::Timeout { .. } => true,
+            Self::Source(_) | Self::Timeout { .. } | Self::Tls { .. } => true,
         }
     }
 }

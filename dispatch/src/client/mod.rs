@@ -21,12 +21,16 @@ mod exchange;
 mod native;
 mod pool;
 mod request;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use body::ReplyBody;
 pub use config::{ClientBuilder, Timeouts};
-pub use error::{ClientError, Wait};
+pub use error::{ClientError, Distrust, Wait};
 pub use native::{NativeBody, NativeClient};
 pub use pool::{Backoff, Pool};
+#[cfg(feature = "tls")]
+pub use tls::{TlsClient, TlsClientBuilder};
 
 /// A connection to a server on the classic wire: one request, one reply.
 ///

@@ -5,15 +5,17 @@ mod error;
 mod port;
 mod rewound;
 mod stream;
+mod trust;
 
 pub use certificates::Certificates;
 pub use error::TlsError;
 pub use port::TlsMode;
 pub use stream::{ReadHalf, WriteHalf};
 pub use tokio_rustls::rustls;
+pub use trust::ClientTls;
 
 pub(crate) use port::Port;
-
+pub(crate) use stream::Carrier;
 
 /// The native wire's name in ALPN. The classic wire has none.
 const ALPN_NATIVE: &[u8] = b"packetboat/1";
