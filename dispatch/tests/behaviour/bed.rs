@@ -2,11 +2,17 @@
 
 use std::net::SocketAddr;
 
+#[cfg(feature = "tls")]
+use packetboat_dispatch::tls::TlsMode;
 use packetboat_dispatch::{App, Limits, Server, Wire, serve_stream};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+#[cfg(feature = "tls")]
+use tokio_rustls::rustls::ALL_VERSIONS;
 
+#[cfg(feature = "tls")]
+use crate::authority::{Authority, authority};
 use crate::common::{World, dispatcher};
 use crate::peer::Peer;
 
@@ -15,6 +21,9 @@ use crate::peer::Peer;
 pub(crate) enum Over {
     Memory,
     Tcp,
+    /// TCP with TLS, which the server requires.
+    #[cfg(feature = "tls")]
+    Tls,
     Unix,
 }
 
@@ -31,8 +40,13 @@ pub(crate) struct Running {
 }
 
 enum Place {
-    Memory { app: App, limits: Limits },
+    Memory {
+        app: App,
+        limits: Limits,
+    },
     Tcp(SocketAddr),
+    #[cfg(feature = "tls")]
+    Tls(SocketAddr, Authority),
     Unix(TempDir),
 }
 
@@ -54,6 +68,15 @@ impl Bed {
                 let addr = server.local_addr().expect("it is bound");
                 tokio::spawn(server.limits(limits).serve(app));
                 Place::Tcp(addr)
+            }
+            #[cfg(feature = "tls")]
+            Over::Tls => {
+                let authority = authority();
+                let server = Server::bind("127.0.0.1:0").await.expect("a free port");
+                let addr = server.local_addr().expect("it is bound");
+                let server = server.tls(authority.certificates(), TlsMode::Required);
+                tokio::spawn(server.limits(limits).serve(app));
+                Place::Tls(addr, authority)
             }
             Over::Unix => {
                 let folder = tempfile::tempdir().expect("a folder");
@@ -78,6 +101,13 @@ impl Running {
                 Box::new(ours)
             }
             Place::Tcp(addr) => Box::new(TcpStream::connect(addr).await.expect("a server")),
+            #[cfg(feature = "tls")]
+            Place::Tls(addr, authority) => {
+                let stream = TcpStream::connect(addr).await.expect("a server");
+                let alpn = (self.wire == Wire::Native).then_some("packetboat/1");
+                let shaken = authority.connect(stream, alpn, ALL_VERSIONS).await;
+                Box::new(shaken.expect("a handshake"))
+            }
             Place::Unix(folder) => {
                 let path = folder.path().join("socket");
                 Box::new(UnixStream::connect(path).await.expect("a server"))

@@ -1,5 +1,8 @@
 //! What an application does is the same on each wire and over each transport: one suite for all.
 
+#[cfg(feature = "tls")]
+#[path = "../common/authority.rs"]
+mod authority;
 mod bed;
 #[path = "../common/mod.rs"]
 mod common;
@@ -16,9 +19,13 @@ macro_rules! suite {
     ($($room:ident::$behaviour:ident,)*) => {
         suite!(@ classic_in_memory, Wire::Classic, Over::Memory; $($room::$behaviour,)*);
         suite!(@ classic_over_tcp, Wire::Classic, Over::Tcp; $($room::$behaviour,)*);
+        #[cfg(feature = "tls")]
+        suite!(@ classic_over_tls, Wire::Classic, Over::Tls; $($room::$behaviour,)*);
         suite!(@ classic_over_unix, Wire::Classic, Over::Unix; $($room::$behaviour,)*);
         suite!(@ native_in_memory, Wire::Native, Over::Memory; $($room::$behaviour,)*);
         suite!(@ native_over_tcp, Wire::Native, Over::Tcp; $($room::$behaviour,)*);
+        #[cfg(feature = "tls")]
+        suite!(@ native_over_tls, Wire::Native, Over::Tls; $($room::$behaviour,)*);
         suite!(@ native_over_unix, Wire::Native, Over::Unix; $($room::$behaviour,)*);
     };
     (@ $module:ident, $wire:expr, $over:expr; $($room:ident::$behaviour:ident,)*) => {
