@@ -7,6 +7,7 @@ use std::time::Duration;
 use argon2::Params;
 use clap::{Args, ValueEnum};
 use packetboat_dispatch::Limits;
+use packetboat_dispatch::tls::TlsMode;
 
 use crate::messages::Secret;
 
@@ -20,6 +21,25 @@ pub enum AdminRegistration {
     Open,
     /// No one.
     Closed,
+}
+
+/// Who is served where there is a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Tls {
+    /// Who encrypts and who does not.
+    Optional,
+    /// Who encrypts.
+    #[default]
+    Required,
+}
+
+impl From<Tls> for TlsMode {
+    fn from(tls: Tls) -> Self {
+        match tls {
+            Tls::Optional => Self::Optional,
+            Tls::Required => Self::Required,
+        }
+    }
 }
 
 /// The options of a server, on the command line and in tests.
@@ -53,7 +73,23 @@ pub struct ServerConfig {
     /// How long a session may be idle; a silent connection is closed after the same time
     #[arg(long, value_name = "TIME", default_value = "30min", value_parser = humantime::parse_duration)]
     pub idle: Duration,
-    /// Serve beyond this machine although nothing is encrypted
+    /// The server's certificate and those that vouch for it, as PEM; with it TLS is served. A
+    /// SIGHUP reads both files again
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Whether who does not encrypt is served beside TLS
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value_t,
+        requires = "tls_cert"
+    )]
+    pub tls: Tls,
+    /// Serve beyond this machine although not all is encrypted
     #[arg(long)]
     pub insecure: bool,
     /// Bytes of one movie at most
@@ -84,6 +120,13 @@ pub struct ServerConfig {
     /// The limits of the dispatcher; those that have an option of their own follow it.
     #[arg(skip)]
     pub limits: Limits,
+}
+
+impl ServerConfig {
+    /// Whether nobody is served in plain.
+    pub fn encrypts_all(&self) -> bool {
+        self.tls_cert.is_some() && self.tls == Tls::Required
+    }
 }
 
 impl Default for ServerConfig {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use packetboat_dispatch::session::{Lifetime, SessionPolicy};
+use packetboat_dispatch::tls::{Certificates, TlsError};
 use packetboat_dispatch::{Error as ServeError, Server, SessionManager, ShutdownHandle};
 use packetboat_orm::{DbPool, ModelExt};
 use rustix::fs::Mode;
@@ -27,9 +28,10 @@ pub enum StartError {
     /// Its database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// It was told to serve beyond this machine, and nothing is encrypted.
+    /// It was told to serve beyond this machine, and not all is encrypted.
     #[error(
-        "{addr} is beyond this machine and nothing is encrypted: say --insecure to serve there"
+        "{addr} is beyond this machine and not all is encrypted: \
+        give --tls-cert and --tls-key with --tls required, or say --insecure"
     )]
     Insecure {
         /// Where it was to listen.
@@ -55,6 +57,9 @@ pub enum StartError {
     /// Signals cannot be waited for.
     #[error("signals cannot be waited for")]
     Signals(#[source] io::Error),
+    /// Its certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl StartError {
@@ -80,6 +85,7 @@ pub fn with_causes(error: &dyn Error) -> String {
 pub struct RunningServer {
     addr: SocketAddr,
     app: App,
+    certificates: Option<Certificates>,
     stop: ShutdownHandle,
     /// One task; a set, since that aborts what it holds when it is dropped.
     serving: JoinSet<Result<(), ServeError>>,
@@ -98,6 +104,17 @@ impl RunningServer {
         &self.app
     }
 
+    /// Reads the certificate and its key again, if it has them. Connections that are open stay.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be used; what was read before is then shown as before.
+    pub fn reload_certificates(&self) -> Result<(), TlsError> {
+        self.certificates
+            .as_ref()
+            .map_or(Ok(()), Certificates::reload)
+    }
+
     /// Stops accepting, lets requests that have begun end, and returns.
     ///
     /// # Cancel safety
@@ -113,7 +130,7 @@ impl RunningServer {
 ///
 /// # Errors
 ///
-/// When the folder, the database or the address cannot be used.
+/// When the certificate, the folder, the database or the address cannot be used.
 ///
 /// # Cancel safety
 ///
@@ -121,9 +138,13 @@ impl RunningServer {
 /// goes on from there.
 pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
     let listen = config.listen;
-    if !listen.ip().is_loopback() && !config.insecure {
+    if !listen.ip().is_loopback() && !config.encrypts_all() && !config.insecure {
         return Err(StartError::Insecure { addr: listen });
     }
+    let certificates = match (&config.tls_cert, &config.tls_key) {
+        (Some(chain), Some(key)) => Some(Certificates::from_pem_files(chain, key)?),
+        _ => None,
+    };
     let (reserve, keep) = (config.disk_reserve_percent, config.keep_unfinished);
     let library = Library::open(&config.data, reserve, keep).await?;
     let db = match &config.database {
@@ -148,7 +169,10 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
         addr: listen,
         source,
     };
-    let server = Server::bind(listen).await.map_err(cannot_listen)?;
+    let mut server = Server::bind(listen).await.map_err(cannot_listen)?;
+    if let Some(certificates) = &certificates {
+        server = server.tls(certificates.clone(), config.tls.into());
+    }
     let addr = server.local_addr().map_err(cannot_listen)?;
     let stop = server.shutdown_handle();
     let mut limits = config.limits;
@@ -163,6 +187,7 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
     Ok(RunningServer {
         addr,
         app,
+        certificates,
         stop,
         serving,
         _tidying: tidying,
@@ -181,7 +206,7 @@ async fn settle(library: &Library, db: &DbPool) -> Result<(), StartError> {
 }
 
 /// Starts a server, prints `READY ADDR` on standard output, and serves until it is told to stop by
-/// SIGINT or SIGTERM.
+/// SIGINT or SIGTERM. With TLS a SIGHUP has it read its certificate again.
 ///
 /// # Errors
 ///
@@ -195,14 +220,34 @@ pub async fn run(config: ServerConfig) -> Result<(), StartError> {
     // A file over the process's limit is then an error of its write, and not the server's end.
     let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
     let _noted = signal(too_large).map_err(StartError::Signals)?;
+    // Without TLS it means what it means to every program.
+    let mut hangup = match config.tls_cert {
+        Some(_) => Some(signal(SignalKind::hangup()).map_err(StartError::Signals)?),
+        None => None,
+    };
     let mut server = serve(config).await?;
     println!("READY {}", server.addr);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        Some(ended) = server.serving.join_next() => {
-            // The task cannot be cancelled while its set is here; a panic is passed on.
-            return Ok(ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?);
+    loop {
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = hung_up => match server.reload_certificates() {
+                Ok(()) => tracing::info!("certificate read again"),
+                Err(error) => {
+                    let error = with_causes(&error);
+                    tracing::error!(error, "the certificate stays the old one");
+                }
+            },
+            Some(ended) = server.serving.join_next() => {
+                // The task cannot be cancelled while its set is here; a panic is passed on.
+                return Ok(ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?);
+            }
         }
     }
     tracing::info!("stopping");

@@ -9,14 +9,18 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use certificate::Certificate;
 use movie::config::ServerConfig;
 use movie::server::{self, RunningServer};
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "server/support/certificate.rs"]
+mod certificate;
+
 const CLIP: &[u8] = include_bytes!("../clips/test-card.mp4");
 
-/// Each story as a test of its own on each wire.
+/// Each story as a test of its own on each wire, in plain and through TLS.
 macro_rules! on_both_wires {
     ($($story:ident,)*) => {
         mod native {
@@ -32,6 +36,22 @@ macro_rules! on_both_wires {
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $story() {
                     super::$story(super::Stage::new("classic").await).await;
+                }
+            )*
+        }
+        mod native_through_tls {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $story() {
+                    super::$story(super::Stage::new("tls").await).await;
+                }
+            )*
+        }
+        mod classic_through_tls {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $story() {
+                    super::$story(super::Stage::new("classic+tls").await).await;
                 }
             )*
         }
@@ -60,6 +80,11 @@ impl Stage {
         config.data = folder.path().join("data");
         config.wait = Duration::from_secs(1);
         config.disk_reserve_percent = 0;
+        if wire.ends_with("tls") {
+            let certificate = Certificate::issue(folder.path());
+            config.tls_cert = Some(certificate.chain);
+            config.tls_key = Some(certificate.key);
+        }
         let server = server::serve(config).await.unwrap();
         fs::create_dir(folder.path().join("films")).unwrap();
         fs::write(folder.path().join("films/card.mp4"), CLIP).unwrap();
@@ -70,11 +95,23 @@ impl Stage {
         }
     }
 
+    /// Where the certificate that the program shall trust stands, if it is to trust one.
+    fn trust(&self) -> Vec<String> {
+        match self.wire.ends_with("tls") {
+            true => vec![
+                "--tls-ca".to_owned(),
+                self.path("chain.pem").display().to_string(),
+            ],
+            false => Vec::new(),
+        }
+    }
+
     /// Runs the program with these arguments, and these lines on its standard input.
     async fn movie(&self, arguments: &[&str], lines: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
         command
             .args(["--lang", "en"])
+            .args(self.trust())
             .args(arguments)
             .env("MOVIE_SERVER", self.address())
             .env("MOVIE_SESSIONS", self.path("state/sessions.json"))
@@ -206,9 +243,10 @@ async fn commands_keep_a_session_and_tell_scripts_by_code(stage: Stage) {
     assert_eq!(list["movies"][0]["name"], "card.mp4");
 
     // The session file is the user's: another server gets nothing of it.
-    let (code, refusal) = stage.json(&["--server", "127.0.0.1:1", "list"], &[]).await;
+    let other = format!("{}://127.0.0.1:1", stage.wire);
+    let (code, refusal) = stage.json(&["--server", &other, "list"], &[]).await;
     assert_eq!((code, &refusal["code"]), (4, &"not_logged_in".into()));
-    let menu = stage.movie(&["--server", "127.0.0.1:1", "menu"], &[]).await;
+    let menu = stage.movie(&["--server", &other, "menu"], &[]).await;
     assert_eq!(menu.status.code(), Some(3));
     assert_eq!(
         stage.movie(&["download", "x"], &[]).await.status.code(),
@@ -227,6 +265,7 @@ async fn an_answer_that_nobody_reads_is_no_crash(stage: Stage) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
         command
             .args(["--lang", "en", "buy-vip", "--json"])
+            .args(stage.trust())
             .env("MOVIE_SERVER", stage.address())
             .env("MOVIE_SESSIONS", stage.path("state/sessions.json"))
             .stdout(out)

@@ -10,7 +10,8 @@ use crate::messages::{MovieType, UserType};
 /// Options of every client command.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The server; classic://ADDR for one that speaks the classic wire alone
+    /// The server; tls://ADDR to encrypt, classic://ADDR and classic+tls://ADDR for one that speaks
+    /// the classic wire alone
     #[arg(
         long,
         global = true,
@@ -19,6 +20,9 @@ pub struct Options {
         default_value = "127.0.0.1:7878"
     )]
     pub server: String,
+    /// Trust the certificates in this file, as PEM, and not those that this machine trusts
+    #[arg(long, global = true, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
     /// Print one JSON object, for scripts
     #[arg(long, global = true)]
     pub json: bool,

@@ -29,7 +29,7 @@ pub async fn run(command: Command, options: &Options) -> Result<Report, Failure>
     match command {
         Command::Register(account) => {
             let password = password(lang)?;
-            let mut remote = Remote::connect(&options.server).await?;
+            let mut remote = Remote::open(options).await?;
             remote
                 .register(&account.name, &password, account.user_type())
                 .await?;
@@ -136,7 +136,7 @@ async fn login(
 ) -> Result<Report, Failure> {
     let lang = options.lang();
     let password = password(lang)?;
-    let mut remote = Remote::connect(&options.server).await?;
+    let mut remote = Remote::open(options).await?;
     if let Some(old) = sessions.get(&options.server) {
         // The server ends it when the new one is made.
         remote.resume(&old.session);
@@ -160,7 +160,7 @@ async fn login(
 
 async fn resume(options: &Options, sessions: &SessionFile) -> Result<Remote, Failure> {
     let kept = sessions.get(&options.server).ok_or(Failure::LoggedOut)?;
-    let mut remote = Remote::connect(&options.server).await?;
+    let mut remote = Remote::open(options).await?;
     remote.resume(&kept.session);
     Ok(remote)
 }

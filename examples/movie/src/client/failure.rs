@@ -84,6 +84,12 @@ impl Failure {
             } => {
                 format!("{} {server}: {cause}", lang.no_connection())
             }
+            Self::Connection {
+                server,
+                source: source @ ClientError::Tls { .. },
+            } => {
+                format!("{} {server}: {}", lang.no_connection(), with_causes(source))
+            }
             Self::Connection { source, .. } => {
                 format!("{}: {}", lang.server_error(), with_causes(source))
             }

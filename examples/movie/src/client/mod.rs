@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod download;
 pub mod failure;
 pub mod kept;
 pub mod lang;

@@ -1,28 +1,32 @@
 //! The server as the client sees it: a connection whose failures are the user's.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-use packetboat_dispatch::client::{Client, NativeBody, NativeClient, ReplyBody};
-use packetboat_dispatch::{
-    Body, BodyExt, Chunk, ClientError, Flagged, Message, Parts, SessionId, TempFile,
-};
-use packetboat_framing::native::{Digest, Verifier};
-use packetboat_framing::{Error, Source};
+use packetboat_dispatch::client::{Client, NativeClient, TlsClient};
+use packetboat_dispatch::tls::{ClientTls, TlsError};
+use packetboat_dispatch::{ClientError, Flagged, Message, SessionId, Wire};
+use packetboat_framing::Source;
+use packetboat_framing::native::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::tcp::OwnedReadHalf;
 
+use crate::client::args::Options;
+use crate::client::download::Download;
 use crate::client::failure::Failure;
 use crate::messages::{Login, LoginReply, Logout, Register, Secret, UserType};
 use crate::refusals::BAD_PASSWORD;
 use crate::sampled;
 
-/// What a server is reached by when its address does not say: the wire of new programs.
-const NATIVE: &str = "native://";
-/// The wire of the servers before this one.
-const CLASSIC: &str = "classic://";
+/// What may stand before a server's address: the wire, and whether it is encrypted. Without any of
+/// them it is the wire of new programs, in plain.
+const SCHEMES: [(&str, Wire, bool); 4] = [
+    ("native://", Wire::Native, false),
+    ("tls://", Wire::Native, true),
+    // The wire of the servers before this one.
+    ("classic://", Wire::Classic, false),
+    ("classic+tls://", Wire::Classic, true),
+];
 
 /// A connection to a movie server.
 #[derive(Debug)]
@@ -35,113 +39,61 @@ pub struct Remote {
 #[derive(Debug)]
 enum Wired {
     Classic(Box<Client<Flagged>>),
+    ClassicTls(Box<TlsClient<Flagged>>),
     Native(NativeClient),
 }
 
-/// The file that follows a reply, on either wire.
-#[derive(Debug)]
-pub enum Download<'a> {
-    /// On the classic wire it is the next thing that comes.
-    Classic(ReplyBody<'a, OwnedReadHalf>),
-    /// On the native one it comes between others.
-    Native(NativeBody),
-}
-
-impl Download<'_> {
-    /// Another limit for the first byte, where the reply says how long it is held back.
-    pub fn set_first_byte(&mut self, limit: Option<Duration>) {
-        match self {
-            Self::Classic(body) => body.set_first_byte(limit),
-            Self::Native(body) => body.set_first_byte(limit),
-        }
-    }
-}
-
-impl Download<'_> {
-    /// Receives it under a temporary name in the folder of `path`, and gives the file and its
-    /// digest. On the native wire it goes on where an earlier download of the same file, with this
-    /// key, was cut. `progress` hears how much is here.
-    ///
-    /// # Errors
-    /// The connection's, the disk's, and [`Error::DigestMismatch`].
-    pub async fn receive_resumable(
-        &mut self,
-        parts: &Parts,
-        key: &str,
-        path: &Path,
-        progress: impl FnMut(u64) + Send + 'static,
-    ) -> Result<(TempFile, Digest), Error> {
-        match self {
-            Self::Native(body) => body.receive_resumable(parts, key, path, progress).await,
-            Self::Classic(body) => {
-                let tee = Tee {
-                    verifier: Verifier::new(),
-                    progress,
-                };
-                let (file, tee) = body.receive(path, tee).await?;
-                let digest = tee.verifier.digest();
-                Ok((file, digest.expect("it has seen the whole")))
-            }
-        }
-    }
-}
-
-/// Hashes what passes on its way to the disk, and tells how much that was.
-struct Tee<P> {
-    verifier: Verifier,
-    progress: P,
-}
-
-impl<P: FnMut(u64)> Write for Tee<P> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.verifier.update(bytes);
-        (self.progress)(self.verifier.position());
-        Ok(bytes.len())
+impl Wired {
+    fn classic(client: Client<Flagged>) -> Self {
+        Self::Classic(Box::new(client))
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Body for Download<'_> {
-    fn remaining(&self) -> u64 {
-        match self {
-            Self::Classic(body) => body.remaining(),
-            Self::Native(body) => body.remaining(),
-        }
-    }
-
-    async fn gather(&mut self) -> Result<bool, Error> {
-        match self {
-            Self::Classic(body) => body.gather().await,
-            Self::Native(body) => body.gather().await,
-        }
-    }
-
-    fn take(&mut self) -> Option<Chunk> {
-        match self {
-            Self::Classic(body) => body.take(),
-            Self::Native(body) => body.take(),
-        }
+    fn classic_tls(client: TlsClient<Flagged>) -> Self {
+        Self::ClassicTls(Box::new(client))
     }
 }
 
 impl Remote {
-    /// Connects to `HOST:PORT`, on the native wire, or on the one that stands before it:
-    /// `classic://HOST:PORT`, `native://HOST:PORT`.
+    /// Connects to the server that the options name.
     ///
     /// # Errors
-    /// [`Failure::Connection`].
+    /// [`Failure::Connection`]; [`Failure::Local`] for the file of trusted certificates, which is
+    /// also refused where nothing would be encrypted.
+    pub async fn open(options: &Options) -> Result<Self, Failure> {
+        Self::connect_trusting(&options.server, options.tls_ca.as_deref()).await
+    }
+
+    /// Connects to `HOST:PORT`, on the native wire, or by what stands before it:
+    /// `classic://HOST:PORT`, `native://HOST:PORT`, and encrypted `tls://HOST:PORT`,
+    /// `classic+tls://HOST:PORT`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
     pub async fn connect(server: &str) -> Result<Self, Failure> {
-        let client = match server.strip_prefix(CLASSIC) {
-            Some(addr) => {
-                let client = Client::connect(addr).await;
-                client.map(|client| Wired::Classic(Box::new(client)))
+        Self::connect_trusting(server, None).await
+    }
+
+    async fn connect_trusting(server: &str, roots: Option<&Path>) -> Result<Self, Failure> {
+        let schemes = SCHEMES.iter();
+        let mut named = schemes.filter_map(|(scheme, wire, encrypted)| {
+            let addr = server.strip_prefix(scheme)?;
+            Some((addr, *wire, *encrypted))
+        });
+        let (addr, wire, encrypted) = named.next().unwrap_or((server, Wire::Native, false));
+        let client = if encrypted {
+            let builder = Client::builder().tls(trust(addr, roots)?);
+            match wire {
+                Wire::Classic => builder.connect(addr).await.map(Wired::classic_tls),
+                _ => builder.connect_native(addr).await.map(Wired::Native),
             }
-            None => {
-                let addr = server.strip_prefix(NATIVE).unwrap_or(server);
-                NativeClient::connect(addr).await.map(Wired::Native)
+        } else if let Some(roots) = roots {
+            let plain = "nothing is encrypted unless the server's address begins with tls://";
+            let plain = io::Error::new(io::ErrorKind::InvalidInput, plain);
+            return Err(Failure::local(roots, plain));
+        } else {
+            match wire {
+                Wire::Classic => Client::connect(addr).await.map(Wired::classic),
+                _ => NativeClient::connect(addr).await.map(Wired::Native),
             }
         };
         let client = client.map_err(|source| failure(server, source))?;
@@ -213,6 +165,7 @@ impl Remote {
     fn set_session(&mut self, session: Option<SessionId>) {
         match &mut self.client {
             Wired::Classic(client) => client.set_session(session),
+            Wired::ClassicTls(client) => client.set_session(session),
             Wired::Native(client) => client.set_session(session),
         }
     }
@@ -228,6 +181,7 @@ impl Remote {
     {
         let reply = match &mut self.client {
             Wired::Classic(client) => client.call(message).await,
+            Wired::ClassicTls(client) => client.call(message).await,
             Wired::Native(client) => client.call(message).await,
         };
         reply.map_err(|source| failure(&self.server, source))
@@ -249,6 +203,7 @@ impl Remote {
     {
         let reply = match &mut self.client {
             Wired::Classic(client) => client.call_with_file(message, file, progress).await,
+            Wired::ClassicTls(client) => client.call_with_file(message, file, progress).await,
             Wired::Native(client) => client.call_with_file(message, file, progress).await,
         };
         reply.map_err(|source| failure(&self.server, source))
@@ -271,7 +226,9 @@ impl Remote {
         M::Reply: DeserializeOwned,
     {
         match &self.client {
-            Wired::Classic(_) => self.call_with_file(message, file, progress).await,
+            Wired::Classic(_) | Wired::ClassicTls(_) => {
+                self.call_with_file(message, file, progress).await
+            }
             Wired::Native(client) => {
                 let reply = client.upload(message, file, digest, progress).await;
                 reply.map_err(|source| failure(&self.server, source))
@@ -301,6 +258,10 @@ impl Remote {
                 let reply = client.call_for_file(message).await;
                 reply.map(|(reply, body)| (reply, Download::Classic(body)))
             }
+            Wired::ClassicTls(client) => {
+                let reply = client.call_for_file(message).await;
+                reply.map(|(reply, body)| (reply, Download::ClassicTls(body)))
+            }
             Wired::Native(client) => {
                 let reply = client.call_for_file(message).await;
                 reply.map(|(reply, body)| (reply, Download::Native(body)))
@@ -318,9 +279,24 @@ impl Remote {
     pub fn is_usable(&self) -> bool {
         match &self.client {
             Wired::Classic(client) => client.is_usable(),
+            Wired::ClassicTls(client) => client.is_usable(),
             Wired::Native(client) => client.is_usable(),
         }
     }
+}
+
+/// Whom to trust, and the host that is expected at `HOST:PORT`.
+fn trust(addr: &str, roots: Option<&Path>) -> Result<ClientTls, Failure> {
+    let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let tls = match roots {
+        Some(roots) => ClientTls::with_pem_file(roots, host),
+        None => ClientTls::with_system_roots(host),
+    };
+    tls.map_err(|error| match error {
+        TlsError::Certificate { path, source } => Failure::local(path, io::Error::other(source)),
+        error => Failure::local(addr, io::Error::other(error)),
+    })
 }
 
 fn failure(server: &str, error: ClientError) -> Failure {

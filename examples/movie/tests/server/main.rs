@@ -18,3 +18,4 @@ mod migrate;
 mod movies;
 mod once;
 mod start;
+mod tls;

@@ -81,10 +81,39 @@ fn a_database_that_cannot_be_used_is_said_without_its_password() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_used_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = crate::support::Certificate::issue(dir.path());
+    let (chain, key) = (good.chain.to_str().unwrap(), good.key.to_str().unwrap());
+    let missing = dir.path().join("missing.pem");
+    let missing = missing.to_str().unwrap();
+    let data = dir.path().join("data");
+    for (cert, key, named) in [
+        (missing, key, missing),
+        (chain, missing, missing),
+        (key, key, key),
+        (chain, chain, chain),
+    ] {
+        let tls = ["--tls-cert", cert, "--tls-key", key];
+        let said = refused(&[&LOCAL[..], &tls].concat(), &data);
+        assert!(said.contains(named), "{said}");
+    }
+}
+
+#[test]
 fn nothing_unencrypted_is_served_beyond_this_machine_by_oversight() {
     let dir = tempfile::tempdir().unwrap();
-    let said = refused(&["--listen", "0.0.0.0:0"], dir.path());
-    assert!(said.contains("--insecure"), "{said}");
+    let good = crate::support::Certificate::issue(dir.path());
+    let (chain, key) = (good.chain.to_str().unwrap(), good.key.to_str().unwrap());
+    let optional = ["--tls", "optional", "--tls-cert", chain, "--tls-key", key];
+    for tls in [&[][..], &optional] {
+        let anywhere = ["--listen", "0.0.0.0:0"];
+        let said = refused(&[&anywhere[..], tls].concat(), dir.path());
+        assert!(
+            said.contains("--insecure") && said.contains("--tls required"),
+            "{said}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::messages::{LoginReply, MovieList, MovieRow, UserType};
 
 /// Someone at the menu: one connection, and at most one account on it.
 struct Visitor {
-    server: String,
+    options: Options,
     remote: Remote,
     folders: MenuFolders,
     show: Show,
@@ -40,8 +40,8 @@ enum End {
 pub async fn run(folders: MenuFolders, options: &Options) -> Result<(), Failure> {
     let lang = options.lang();
     let mut visitor = Visitor {
-        remote: Remote::connect(&options.server).await?,
-        server: options.server.clone(),
+        remote: Remote::open(options).await?,
+        options: options.clone(),
         folders,
         show: Show { lang, quiet: false },
         vip: None,
@@ -90,7 +90,7 @@ impl Visitor {
             }
         }
         if !self.remote.is_usable() {
-            self.remote = Remote::connect(&self.server).await?;
+            self.remote = Remote::open(&self.options).await?;
             self.vip = None;
             println!("{}", lang.connection_lost());
         }

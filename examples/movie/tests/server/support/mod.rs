@@ -11,11 +11,13 @@
     reason = "a test that fails shall stop where it fails"
 )]
 
+mod certificate;
 mod client;
 mod database;
 mod fixture;
 pub mod hostile_names;
 
+pub use certificate::Certificate;
 pub use client::{Client, PASSWORD, merged, some_bytes, upload};
 pub use database::{Database, Kind};
 pub use fixture::{Fixture, config};

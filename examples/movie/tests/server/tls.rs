@@ -1,0 +1,204 @@
+//! Row N13: what is served beyond this machine, to whom, and a certificate that changes.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use clap::Parser;
+use movie::client::args::Options;
+use movie::client::failure::Failure;
+use movie::client::remote::Remote;
+use movie::config::{ServerConfig, Tls};
+use movie::messages::UserType;
+use movie::server::{self, StartError};
+use packetboat_dispatch::ClientError;
+use packetboat_dispatch::client::Distrust;
+
+use crate::support::{Certificate, config};
+
+/// The client's options as they come from a command line.
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+}
+
+async fn open(server: String, ca: Option<&Path>) -> Result<Remote, Failure> {
+    let ca = ca.map(|ca| ["--tls-ca".to_owned(), ca.display().to_string()]);
+    let arguments = ["movie".to_owned(), "--server".to_owned(), server];
+    let arguments = arguments.into_iter().chain(ca.into_iter().flatten());
+    Remote::open(&Cli::parse_from(arguments).options).await
+}
+
+fn with_tls(certificate: &Certificate, data: PathBuf, tls: Tls) -> ServerConfig {
+    let mut config = config();
+    config.data = data;
+    config.tls_cert = Some(certificate.chain.clone());
+    config.tls_key = Some(certificate.key.clone());
+    config.tls = tls;
+    config
+}
+
+fn distrust<T>(result: Result<T, Failure>) -> Distrust {
+    match result.err().expect("no handshake") {
+        Failure::Connection {
+            source: ClientError::Tls { why, .. },
+            ..
+        } => why,
+        failure => panic!("{failure:?}"),
+    }
+}
+
+#[tokio::test]
+async fn beyond_this_machine_is_served_only_what_is_encrypted_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = Certificate::issue(dir.path());
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    for (tls, insecure, served) in [
+        (Tls::Optional, false, false),
+        (Tls::Optional, true, true),
+        (Tls::Required, false, true),
+    ] {
+        let mut config = with_tls(&certificate, dir.path().join("data"), tls);
+        config.listen = everywhere;
+        config.insecure = insecure;
+        match server::serve(config).await {
+            Ok(running) => {
+                assert!(served, "{tls:?}");
+                running.shutdown().await;
+            }
+            Err(StartError::Insecure { addr }) => assert!(!served && addr == everywhere),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_wire_is_spoken_through_tls_and_in_plain_where_that_is_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = Certificate::issue(dir.path());
+    let ca = Some(&*certificate.chain);
+    for tls in [Tls::Optional, Tls::Required] {
+        let config = with_tls(&certificate, dir.path().join(format!("{tls:?}")), tls);
+        let server = server::serve(config).await.unwrap();
+        let addr = server.local_addr();
+        for scheme in ["tls", "classic+tls"] {
+            let mut remote = open(format!("{scheme}://{addr}"), ca).await.unwrap();
+            remote.register(scheme, "pw", UserType::User).await.unwrap();
+            // This machine does not trust it, and it is for another name.
+            let stranger = open(format!("{scheme}://{addr}"), None).await;
+            assert_eq!(distrust(stranger), Distrust::Certificate);
+            let renamed = format!("{scheme}://localhost:{}", addr.port());
+            assert_eq!(distrust(open(renamed, ca).await), Distrust::Certificate);
+        }
+        for scheme in ["native", "classic"] {
+            let plain = async {
+                let mut remote = open(format!("{scheme}://{addr}"), None).await?;
+                remote.register(scheme, "pw", UserType::User).await
+            };
+            assert_eq!(plain.await.is_ok(), tls == Tls::Optional);
+        }
+        server.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_encryption_is_never_served_in_plain() {
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = Certificate::issue(dir.path());
+    let mut config = config();
+    config.data = dir.path().join("data");
+    let server = server::serve(config).await.unwrap();
+    let addr = server.local_addr();
+    for scheme in ["tls", "classic+tls"] {
+        let remote = open(format!("{scheme}://{addr}"), Some(&certificate.chain)).await;
+        assert!(matches!(
+            distrust(remote),
+            Distrust::NotTls | Distrust::Broken
+        ));
+    }
+    // Trust without encryption is a mistake, and no reason to go on without.
+    let remote = open(addr.to_string(), Some(&certificate.chain)).await;
+    let failure = remote.err().unwrap();
+    assert!(matches!(failure, Failure::Local { .. }), "{failure:?}");
+    server.shutdown().await;
+}
+
+/// The program itself, which is told by a signal. It is killed when this is dropped.
+struct Program {
+    child: Child,
+    addr: String,
+}
+
+impl Program {
+    fn start(certificate: &Certificate, data: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_movie"))
+            .args(["server", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .arg("--tls-cert")
+            .arg(&certificate.chain)
+            .arg("--tls-key")
+            .arg(&certificate.key)
+            .env_remove("MOVIE_DATABASE")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut ready).unwrap();
+        let addr = ready.trim().strip_prefix("READY ").unwrap().to_owned();
+        Self { child, addr }
+    }
+
+    fn hang_up(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+    }
+
+    async fn is_trusted(&self, root: &Path) -> bool {
+        open(format!("tls://{}", self.addr), Some(root))
+            .await
+            .is_ok()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_signal_has_the_certificate_read_again_and_cuts_nobody_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = Certificate::issue(dir.path());
+    let (first, second) = (dir.path().join("first.pem"), dir.path().join("second.pem"));
+    fs::copy(&certificate.chain, &first).unwrap();
+    let server = Program::start(&certificate, &dir.path().join("data"));
+    let mut old = open(format!("tls://{}", server.addr), Some(&first))
+        .await
+        .unwrap();
+
+    // What cannot be used changes nothing, and the server goes on.
+    fs::write(&certificate.key, "no key").unwrap();
+    server.hang_up();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(server.is_trusted(&first).await);
+
+    Certificate::issue(dir.path());
+    fs::copy(&certificate.chain, &second).unwrap();
+    server.hang_up();
+    let mut waited = Duration::ZERO;
+    while !server.is_trusted(&second).await {
+        assert!(waited < Duration::from_secs(20), "it was not read again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        waited += Duration::from_millis(20);
+    }
+    assert!(!server.is_trusted(&first).await);
+    old.register("ann", "pw", UserType::User).await.unwrap();
+}
