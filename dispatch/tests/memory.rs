@@ -4,7 +4,12 @@
 #![allow(unsafe_code, reason = "GlobalAlloc is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[cfg(feature = "tls")]
+#[path = "common/authority.rs"]
+mod authority;
 
 use packetboat_dispatch::{Anyone, App, Dispatcher, Message};
 use serde::Deserialize;
@@ -13,6 +18,8 @@ struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+/// What counts is alone in the process.
+static ALONE: Mutex<()> = Mutex::new(());
 
 // SAFETY: every call goes to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
@@ -46,6 +53,7 @@ async fn list(request: List) -> usize {
 
 #[test]
 fn a_megabyte_of_elements_costs_at_most_four_times_its_bytes() {
+    let _alone = ALONE.lock().expect("no panic");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
@@ -69,4 +77,88 @@ fn a_megabyte_of_elements_costs_at_most_four_times_its_bytes() {
             message.len()
         );
     }
+}
+
+/// Connections that have shaken hands and asked once, and then say nothing. Their other ends are
+/// sockets alone.
+#[cfg(feature = "tls")]
+#[test]
+fn an_idle_connection_costs_a_few_kibibytes_more_through_tls() {
+    use packetboat_dispatch::tls::TlsMode;
+    use packetboat_dispatch::{Limits, Server};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio_rustls::rustls::ALL_VERSIONS;
+
+    const MANY: usize = 64;
+    /// What TLS may add: its state, and a buffer of 4 KiB. A record alone may claim 16 besides.
+    const MORE: usize = 16 * 1024;
+    /// Of a hello that says it will be this long, in a record that says so too.
+    const BEGUN: [u8; 9] = [0x16, 3, 1, 0x3f, 0xff, 1, 0, 0xff, 0xff];
+
+    let _alone = ALONE.lock().expect("no panic");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let authority = authority::authority();
+    runtime.block_on(async {
+        let server = Server::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = server.local_addr().expect("bound");
+        let server = server.tls(authority.certificates(), TlsMode::Optional);
+        let app = Dispatcher::new(()).allow(Anyone, |group| group.on(list));
+        let limits = Limits {
+            connections_per_ip: 4 * MANY,
+            ..Limits::default()
+        };
+        tokio::spawn(server.limits(limits).serve(app));
+        let idle = async |encrypted: bool| {
+            let mut stream = TcpStream::connect(addr).await.expect("a server");
+            let ask = b"\x10\0\0\0{\"type\": \"list\"}";
+            if !encrypted {
+                stream.write_all(ask).await.expect("the server reads");
+                stream.read_exact(&mut [0; 4]).await.expect("an answer");
+                return stream;
+            }
+            let stream = authority.connect(stream, None, ALL_VERSIONS).await;
+            let mut stream = stream.expect("TLS");
+            stream.write_all(ask).await.expect("the server reads");
+            stream.read_exact(&mut [0; 4]).await.expect("an answer");
+            stream.into_inner().0
+        };
+        let stalled = async || {
+            let mut stream = TcpStream::connect(addr).await.expect("a server");
+            stream.write_all(&BEGUN).await.expect("the server reads");
+            stream
+        };
+        let mut held = Vec::with_capacity(4 * MANY);
+        // What is made once, and the room that tables grow to.
+        for _ in 0..MANY {
+            held.push(idle(true).await);
+            held.push(idle(false).await);
+        }
+        let mut each = Vec::new();
+        for kind in 0..3 {
+            let before = NOW.load(Ordering::SeqCst);
+            for _ in 0..MANY / 2 {
+                held.push(match kind {
+                    0 => idle(false).await,
+                    1 => idle(true).await,
+                    _ => stalled().await,
+                });
+            }
+            // Whoever connects last is served last.
+            drop(idle(false).await);
+            each.push((NOW.load(Ordering::SeqCst) - before) / (MANY / 2));
+        }
+        let [plain, encrypted, stalled] = each[..] else {
+            unreachable!("three kinds")
+        };
+        eprintln!("plain {plain}, encrypted {encrypted}, stalled {stalled}");
+        assert!(
+            encrypted < plain + MORE,
+            "{encrypted} through TLS, {plain} in plain"
+        );
+        assert!(stalled < plain + MORE, "{stalled} for what was claimed");
+    });
 }

@@ -8,9 +8,10 @@ use packetboat_dispatch::tls::ClientTls;
 use packetboat_dispatch::tls::TlsMode::Required;
 use packetboat_framing::Source;
 use tempfile::NamedTempFile;
+use tokio::io::copy_bidirectional;
 
 use crate::authority::{NAME, authority};
-use crate::world::{Compare, GetFilm, Plan};
+use crate::world::{Compare, GetFilm, PATIENCE, Plan};
 
 const LEN: usize = 64 * 1024 * 1024;
 
@@ -59,4 +60,39 @@ async fn sixty_four_mebibytes_come_and_go_as_they_are() {
         .call_with_file(Compare { size }, source, |_| ())
         .await;
     assert!(sent.expect("an answer"), "other bytes on the native wire");
+}
+
+/// TLS takes more than what is below it has room for. That leaves before an answer is waited for.
+#[tokio::test]
+async fn what_tls_has_taken_leaves_through_a_narrow_pipe() {
+    let authority = authority();
+    let mut film = NamedTempFile::new().expect("a file");
+    let bytes: Vec<u8> = (0..20_000_u32).map(|n| (n % 251) as u8).collect();
+    film.write_all(&bytes).expect("written");
+    let mut plan = Plan::tls(authority.certificates(), Required);
+    plan.film = film.path().to_owned();
+    let server = plan.serve().await;
+    let narrow = async || {
+        let (ours, mut theirs) = tokio::io::duplex(256);
+        let mut stream = server.connect().await;
+        tokio::spawn(async move { copy_bidirectional(&mut theirs, &mut stream).await });
+        ours
+    };
+    let tls = ClientTls::with_pem(authority.root(), NAME).expect("a root");
+    let builder = Client::builder().tls(tls);
+    let size = bytes.len() as u64;
+    let sending = async {
+        let classic = builder.clone().over(narrow().await).await;
+        let source = Source::bytes(bytes.clone());
+        let compare = Compare { size };
+        let mut classic = classic.expect("TLS");
+        let sent = classic.call_with_file(compare, source, |_| ()).await;
+        assert!(sent.expect("an answer"));
+        let native = builder.over_native(narrow().await).await.expect("TLS");
+        let (source, compare) = (Source::bytes(bytes), Compare { size });
+        let sent = native.call_with_file(compare, source, |_| ()).await;
+        assert!(sent.expect("an answer"));
+    };
+    let sent = tokio::time::timeout(PATIENCE, sending).await;
+    sent.expect("it leaves");
 }
