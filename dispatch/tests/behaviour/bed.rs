@@ -42,7 +42,7 @@ pub(crate) struct Running {
 enum Place {
     Memory {
         app: App,
-        limits: Limits,
+        limits: Box<Limits>,
     },
     Tcp(SocketAddr),
     #[cfg(feature = "tls")]
@@ -62,7 +62,10 @@ impl Bed {
     pub(crate) async fn serve(&self, world: &World, limits: Limits) -> Running {
         let app = App::from(dispatcher(world.clone()));
         let place = match self.over {
-            Over::Memory => Place::Memory { app, limits },
+            Over::Memory => {
+                let limits = Box::new(limits);
+                Place::Memory { app, limits }
+            }
             Over::Tcp => {
                 let server = Server::bind("127.0.0.1:0").await.expect("a free port");
                 let addr = server.local_addr().expect("it is bound");
@@ -97,7 +100,7 @@ impl Running {
         let stream: Box<dyn Stream> = match &self.place {
             Place::Memory { app, limits } => {
                 let (ours, theirs) = tokio::io::duplex(64 * 1024);
-                tokio::spawn(serve_stream(theirs, app.clone(), limits.clone()));
+                tokio::spawn(serve_stream(theirs, app.clone(), (**limits).clone()));
                 Box::new(ours)
             }
             Place::Tcp(addr) => Box::new(TcpStream::connect(addr).await.expect("a server")),

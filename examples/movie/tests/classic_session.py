@@ -2,9 +2,11 @@
 """A classic client's whole session, played against a running movie server.
 
     movie server --listen 127.0.0.1:7878 --data DIR --admin-registration open --wait 30s
-    classic_session.py 127.0.0.1:7878 [--wait SECONDS] [SCENE ...]
+    classic_session.py 127.0.0.1:7878 [--wait SECONDS] [--tls-ca FILE] [SCENE ...]
 
-The server's folder must be fresh for the scene `session`, which comes first.
+The server's folder must be fresh for the scene `session`, which comes first. Through TLS only the
+scenes `session` and `spellings` are played: one recv(n) then gives 16 KiB at most, and a socket that
+is shut one way gives what is encrypted.
 
 Standard library only, and nothing shared with the Rust code: what it knows of the wire is the
 `struct` and `json` that clients in the field use. Each reply is read with one recv(4) and one
@@ -17,6 +19,7 @@ import json
 import random
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -31,6 +34,7 @@ SHAPES = {SESSION: r"[0-9a-f]{32}", TIME: r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", ANY
 NOT_LOGGED_IN = {"flag": False, "msg": "请先登录"}
 UNKNOWN = {"flag": False, "msg": "请求不存在"}
 CHECKS = 0
+TLS = None
 
 
 def check(holds, *said):
@@ -64,6 +68,8 @@ class Client:
 
     def __init__(self, addr, wait=0):
         self.sock = socket.create_connection(addr, timeout=wait + 20)
+        if TLS:
+            self.sock = TLS.wrap_socket(self.sock, server_hostname=addr[0])
         self.session = None
 
     def send(self, request, body=b"", raw=None):
@@ -496,13 +502,17 @@ SCENES = {name[6:]: scene for name, scene in globals().items() if name.startswit
 
 
 def main():
+    global TLS
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("addr", help="HOST:PORT of the server")
     parser.add_argument("--wait", type=float, default=30, help="the server's --wait in seconds")
+    parser.add_argument("--tls-ca", metavar="FILE", help="go through TLS, and trust this certificate")
     parser.add_argument("scenes", nargs="*", metavar="SCENE", default=[], help=" ".join(SCENES))
     args = parser.parse_intermixed_args()
+    if args.tls_ca:
+        TLS = ssl.create_default_context(cafile=args.tls_ca)
     host, port = args.addr.rsplit(":", 1)
-    for name in args.scenes or SCENES:
+    for name in args.scenes or (["session", "spellings"] if TLS else SCENES):
         before, start = CHECKS, time.monotonic()
         try:
             SCENES[name]((host, int(port)), args.wait)

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
-use crate::support::{Database, Kind, PASSWORD, skip};
+use crate::support::{Certificate, Database, Kind, PASSWORD, skip};
 
 on_each_database! {
     a_whole_session_goes_as_recorded
@@ -24,21 +24,20 @@ struct Server {
 }
 
 impl Server {
-    fn start(database: &Database, wait: &str) -> Self {
+    fn start(database: &Database, wait: &str, certificate: Option<&Certificate>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
+        command.arg("server");
         match &database.url {
             Some(url) => command.env("MOVIE_DATABASE", &url.0),
             None => command.env_remove("MOVIE_DATABASE"),
         };
+        if let Some(Certificate { chain, key }) = certificate {
+            command.arg("--tls-cert").arg(chain);
+            command.arg("--tls-key").arg(key);
+        }
         let mut child = command
-            .args([
-                "server",
-                "--listen",
-                "127.0.0.1:0",
-                "--admin-registration",
-                "open",
-            ])
+            .args(["--listen", "127.0.0.1:0", "--admin-registration", "open"])
             .args(["--wait", wait, "--per-address", "256", "--data"])
             .arg(dir.path().join("data"))
             .env("MOVIE_LOG", "trace,sqlx=info")
@@ -87,21 +86,22 @@ impl Drop for Server {
 
 /// Plays scenes with a server on this database, in a thread that may wait for both.
 async fn play(database: Database, wait: &'static str, scene: &'static str) {
-    let playing = tokio::task::spawn_blocking(move || play_now(&database, wait, scene));
-    playing.await.unwrap();
+    let playing = move || play_now(&database, wait, &[scene], None);
+    tokio::task::spawn_blocking(playing).await.unwrap();
 }
 
-fn play_now(database: &Database, wait: &str, scene: &str) {
+fn play_now(database: &Database, wait: &str, scenes: &[&str], certificate: Option<&Certificate>) {
     if Command::new("python3").arg("--version").output().is_err() {
         return skip("there is no python3");
     }
-    let server = Server::start(database, wait);
+    let server = Server::start(database, wait, certificate);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/classic_session.py");
-    let output = Command::new("python3")
-        .args([script, &server.addr, "--wait", wait.trim_end_matches('s')])
-        .arg(scene)
-        .output()
-        .unwrap();
+    let mut command = Command::new("python3");
+    command.args([script, &server.addr, "--wait", wait.trim_end_matches('s')]);
+    if let Some(certificate) = certificate {
+        command.arg("--tls-ca").arg(&certificate.chain);
+    }
+    let output = command.args(scenes).output().unwrap();
     print!("{}", String::from_utf8_lossy(&output.stdout));
     let log = server.stop();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -141,6 +141,20 @@ async fn two_thousand_movies_are_listed_in_pieces(database: Database) {
 
 async fn what_json_forbids_is_answered_by_name(database: Database) {
     play(database, "0s", "forbidden").await;
+}
+
+/// Python's own TLS on the other side, with a certificate that it checks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_goes_through_tls() {
+    let Some(database) = Database::fresh(Kind::Sqlite).await else {
+        return;
+    };
+    let playing = move || {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = Certificate::issue(folder.path());
+        play_now(&database, "1s", &[], Some(&certificate));
+    };
+    tokio::task::spawn_blocking(playing).await.unwrap();
 }
 
 /// Row F10.
