@@ -14,7 +14,7 @@ use crate::shape::{Flagged, Shape};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// For a connection. Default: 10 s.
+    /// For a connection, its TLS handshake included. Default: 10 s.
     pub connect: Duration,
     /// For the reply, from when the request and its file were sent. Default: 60 s, twice what a
     /// handler may take by default, because a server may also have a queue before it.

@@ -1,6 +1,6 @@
 //! The crate's own clients: whom they trust, and that they never speak plain.
 
-use packetboat_dispatch::client::{Client, ClientBuilder, ClientError, Distrust, Wait};
+use packetboat_dispatch::client::{Client, ClientError, Distrust, Wait};
 use packetboat_dispatch::tls::TlsMode::{Optional, Required};
 use packetboat_dispatch::tls::rustls::ClientConfig;
 use packetboat_dispatch::tls::{ClientTls, TlsError};
@@ -205,6 +205,26 @@ async fn a_server_that_says_nothing_has_the_time_of_a_connection() {
     }
 }
 
+/// Nothing is left then that a last word could leave by.
+#[test]
+fn a_client_may_outlive_its_runtime() {
+    let authority = authority();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let clients = runtime.block_on(async {
+        let plan = Plan::tls(authority.certificates(), Required);
+        let server = plan.serve().await;
+        let builder = Client::builder().tls(trusting(&authority));
+        let mut classic = builder.clone().connect(server.addr).await.expect("TLS");
+        let native = builder.connect_native(server.addr).await.expect("TLS");
+        assert!(classic.call(HOW).await.expect("an answer").encrypted);
+        assert!(native.call(HOW).await.expect("an answer").encrypted);
+        (classic, native)
+    });
+    drop(runtime);
+    assert!(!clients.1.is_usable());
+    drop(clients);
+}
+
 #[test]
 fn what_is_no_root_and_no_name_is_said() {
     let authority = authority();
@@ -240,5 +260,4 @@ async fn a_configuration_of_ones_own_is_kept_to_the_rules() {
     for encrypted in try_both(server.addr, &tls).await {
         assert!(encrypted.expect("an answer"));
     }
-    let _: ClientBuilder = ClientBuilder::default();
 }
