@@ -167,8 +167,13 @@ impl Outflow {
         self.attached = Some(attached);
     }
 
-    /// Takes a credit frame.
-    pub(super) fn credit(&mut self, bytes: u32, offset: Option<u64>) -> Result<(), Code> {
+    /// Takes a credit frame. The offset may be a wish that was sent before the attachment was known.
+    pub(super) fn credit(
+        &mut self,
+        bytes: u32,
+        offset: Option<u64>,
+        may_be_a_wish: bool,
+    ) -> Result<(), Code> {
         if let Some(offset) = offset {
             if self.allowance.has_started() {
                 return Err(Code::UNEXPECTED_FRAME);
@@ -176,6 +181,7 @@ impl Outflow {
             match &self.attached {
                 None => self.wanted = Some(offset),
                 Some(attached) if attached.can_begin_at(offset) => self.at = offset,
+                Some(_) if may_be_a_wish => {}
                 Some(_) => return Err(Code::UNEXPECTED_FRAME),
             }
         }

@@ -167,6 +167,38 @@ fn both_sides_agree_where_an_expected_download_cannot_begin() {
 }
 
 #[test]
+fn a_wish_that_crosses_its_reply_is_no_fault() {
+    for (attached, wanted) in [(Attached::whole(50), 51), (plain(50), 10)] {
+        let mut pair = Pair::new();
+        let id = pair.request("down", None);
+        pair.reach_server();
+        pair.client.expect(id, Some(wanted)).expect("it waits");
+        // The reply is on its way before the credit comes.
+        pair.reply(id, "here", Some(attached));
+        assert_eq!(pair.reach_server(), [Seen::Credit(id, 0)]);
+        pair.server.data(id, &[7; 50], None).expect("credit");
+        pair.server.end(id, None).expect("all was sent");
+        assert_eq!(
+            pair.reach_client(),
+            [
+                Seen::Reply(id, b"here".to_vec(), Some(attached)),
+                Seen::Data(id, vec![7; 50], None),
+                Seen::End(id, Ok(None)),
+            ]
+        );
+        pair.client.consumed(id, 50);
+        pair.assert_at_rest();
+    }
+}
+
+fn plain(size: u64) -> Attached {
+    Attached {
+        resumable: false,
+        ..Attached::whole(size)
+    }
+}
+
+#[test]
 fn what_cannot_be_resumed_is_an_error_of_the_caller() {
     let mut pair = Pair::new();
     let id = pair.asked(

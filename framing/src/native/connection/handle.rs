@@ -323,7 +323,9 @@ impl Connection {
         let Some(outflow) = &mut exchange.outflow else {
             return Ok(None);
         };
-        outflow.credit(header.argument, offset)?;
+        // A server's attachments are those of replies, and the credit may have crossed the reply.
+        let may_be_a_wish = self.role == Role::Server;
+        outflow.credit(header.argument, offset, may_be_a_wish)?;
         let announced = outflow.attached.is_some();
         let from = outflow.at;
         Ok(announced.then_some(Happened::Credit(from)))
