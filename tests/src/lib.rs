@@ -5,6 +5,7 @@
 //! | [`child`] | a server as a process of its own, to measure and to kill |
 //! | [`databases`] | whether the orm suite was the same on every database |
 //! | [`faults`] | the rows of `faults.toml` |
+//! | [`hostile`] | a peer that breaks every rule, and what has to come back |
 //! | [`peer`] | a peer that speaks raw bytes |
 //! | [`postgres`] | a PostgreSQL of a test's own, to crash |
 //! | [`proxy`] | a network that fails |
@@ -13,6 +14,7 @@
 pub mod child;
 pub mod databases;
 pub mod faults;
+pub mod hostile;
 pub mod peer;
 pub mod postgres;
 pub mod proxy;
