@@ -662,8 +662,8 @@ def _unpack_fields(block: bytes) -> Dict[str, Any]:
 class _Exchange:
     """A request, until its answer and the end of each attachment have come or gone."""
 
-    def __init__(self, lock: threading.Lock, sending: bool) -> None:
-        self.id = 0
+    def __init__(self, lock: threading.Lock, sending: bool, size: int) -> None:
+        self.id, self.size = 0, size
         self.changed = threading.Condition(lock)
         self.answer: Optional[_Frame] = None
         self.sending = sending
@@ -737,7 +737,7 @@ class _Native:
         self, message: bytes, source: _Source, digest: Optional[bytes], until: float, key: Optional[bytes]
     ) -> _Exchange:
         sending = source.file is not None
-        exchange = _Exchange(self._lock, sending)
+        exchange = _Exchange(self._lock, sending, source.size)
         with self._lock:
             while self._gone is None and not self._leaving and self._in_flight >= self._requests:
                 left = until - time.monotonic()
@@ -976,10 +976,10 @@ class _Native:
             if not exchange.sending:
                 return
             offset = frame.fields.get("offset")
+            if offset is not None and (exchange.offset is not None or offset > exchange.size):
+                raise ProtocolError("unexpected_frame")
             if exchange.offset is None:
                 exchange.offset = offset or 0
-            elif offset is not None:
-                raise ProtocolError("unexpected_frame")
             exchange.credit += frame.value
             if exchange.credit > 16 << 20:
                 raise ProtocolError("credit_overflow")

@@ -409,7 +409,6 @@ class Native(unittest.TestCase):
                     peer.call("x")
                 self.assertEqual(broken.exception.code, code)
 
-        reply = HEADER.pack(REPLY, 0, 1, 2, 1, 0) + b"{}"
         breach("unknown_kind", HEADER.pack(99, 0, 0, 0, 0, 0))
         breach("bad_flags", HEADER.pack(PING, 64, 0, 0, 0, 0))
         breach("bad_id", HEADER.pack(REPLY, 0, 1, 2, 9, 0) + b"{}")
@@ -421,7 +420,40 @@ class Native(unittest.TestCase):
         breach("bad_extension", HEADER.pack(REPLY, 1, 1, 6, 1, 0) + b"\0\2\x09\0{}")
         breach("unexpected_frame", HEADER.pack(DATA, 0, 0, 1, 1, 0) + b"x")
         breach("unexpected_frame", HEADER.pack(MESSAGE, 0, 1, 2, 1, 0) + b"{}")
-        self.assertEqual(len(reply), 18)
+        breach("unexpected_frame", HEADER.pack(END, 0, 0, 0, 1, 0))
+
+    def test_more_data_than_credit_is_a_breach(self):
+        def play(server):
+            server.greet()
+            id = server.expect(MESSAGE)[2]
+            server.reply(id, {}, ATTACHMENT, {2: u64(5)})
+            assert server.expect(CREDIT)[3] == 5
+            server.send(DATA, id, payload=b"123456")
+            assert server.expect(GOING_AWAY)[3] == packetboat.NUMBERS["credit_exceeded"]
+
+        with Script(play) as server, client(server) as peer:
+            with self.assertRaises(packetboat.ProtocolError):
+                peer.download("get").read()
+
+    def test_credit_that_is_too_much_or_has_no_good_offset_is_a_breach(self):
+        for code, credits in [
+            ("unexpected_frame", [(1, {}), (1, {3: u64(3)})]),
+            ("unexpected_frame", [(1, {3: u64(11)})]),
+            ("credit_overflow", [((16 << 20) + 2, {})]),
+        ]:
+            def play(server):
+                server.greet()
+                id = server.expect(MESSAGE)[2]
+                for credit, fields in credits:
+                    server.send(CREDIT, id, credit, fields=fields)
+                while (frame := server.frame())[0] == DATA:
+                    pass
+                assert (frame[0], frame[3]) == (GOING_AWAY, packetboat.NUMBERS[code]), frame
+
+            with Script(play) as server, client(server) as peer:
+                with self.assertRaises(packetboat.ProtocolError) as broken:
+                    peer.call("put", file=b"0123456789")
+                self.assertEqual(broken.exception.code, code)
 
     def test_a_connection_that_breaks_is_lost(self):
         def play(server):
