@@ -14,6 +14,8 @@ use crate::connection::Peer;
 use crate::dispatcher::{Dispatcher, Table};
 use crate::envelope::Envelope;
 use crate::file::File;
+#[cfg(feature = "schema")]
+use crate::message::Message;
 use crate::middleware::Response;
 use crate::rejection::{Rejection, code};
 use crate::request::Call;
@@ -43,6 +45,8 @@ pub(crate) trait Answering: Send + Sync {
         max_attachment: u64,
     ) -> Begun;
     fn refuse(&self, wire: Wire, rejection: &Rejection) -> Response;
+    #[cfg(feature = "schema")]
+    fn schema(&self) -> crate::schema::Schema;
 }
 
 /// How a message came.
@@ -227,6 +231,11 @@ impl<W: Shape> Answering for Complete<W> {
     fn refuse(&self, wire: Wire, rejection: &Rejection) -> Response {
         refuse(&self.shape, wire, rejection)
     }
+
+    #[cfg(feature = "schema")]
+    fn schema(&self) -> crate::schema::Schema {
+        self.table.to_schema()
+    }
 }
 
 impl Framed {
@@ -262,6 +271,13 @@ impl App {
         &*self.inner
     }
 
+    /// What every message looks like: see [`schema`](crate::schema). It is made anew by each call.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn schema(&self) -> crate::schema::Schema {
+        self.inner.schema()
+    }
+
     /// A connection without a socket, on which requests can be run: for tests.
     ///
     /// ```
@@ -285,6 +301,10 @@ impl App {
 impl<S: Send + Sync + 'static, W: Shape> From<Dispatcher<S, W>> for App {
     fn from(dispatcher: Dispatcher<S, W>) -> Self {
         let (shape, sessions, table) = dispatcher.into_parts();
+        #[cfg(feature = "schema")]
+        if table.find(crate::schema::GetSchema::TYPE).is_some() {
+            table.schema.get_or_init(|| table.to_schema());
+        }
         Self {
             inner: Arc::new(Complete {
                 shape,

@@ -62,6 +62,9 @@ pub(crate) struct Table {
     routes: Vec<Route>,
     /// The fields under which messages state the size of an attachment.
     pub(crate) size_keys: Vec<&'static str>,
+    /// The schema of all of them, once they are complete, where they include the one that asks for it.
+    #[cfg(feature = "schema")]
+    pub(crate) schema: Arc<std::sync::OnceLock<crate::schema::Schema>>,
 }
 
 impl<S: Send + Sync + 'static> Dispatcher<S> {
@@ -174,6 +177,11 @@ impl<S: Send + Sync + 'static, W: Shape> Dispatcher<S, W> {
         self.table.routes.iter()
     }
 
+    #[cfg(feature = "schema")]
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
     pub(crate) fn into_parts(self) -> (W, Option<SessionManager>, Table) {
         (self.shape, self.sessions, self.table)
     }
@@ -222,7 +230,9 @@ impl<S: Send + Sync + 'static, G: Guard<S>, W: Shape> Group<S, G, W> {
             message_type: M::TYPE,
             aliases: M::ALIASES,
             guard: self.guard.name(),
+            open: self.guard.is_open(),
             attachment: M::ATTACHMENT,
+            reply_attachment: M::REPLY_ATTACHMENT,
         };
         assert!(
             M::ATTACHMENT.is_some() || !H::TAKES_ATTACHMENT,
@@ -266,6 +276,15 @@ impl Table {
 
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<dyn Endpoint>> {
         self.by_name.get(name)
+    }
+
+    #[cfg(feature = "schema")]
+    pub(crate) fn to_schema(&self) -> crate::schema::Schema {
+        let endpoints = self
+            .routes
+            .iter()
+            .filter_map(|route| self.find(route.message_type));
+        crate::schema::Schema::of(endpoints.map(|endpoint| (endpoint.route(), endpoint.schema())))
     }
 
     pub(crate) fn find_number(&self, number: u32) -> Option<&Arc<dyn Endpoint>> {

@@ -56,6 +56,12 @@ pub trait Guard<S: Sync>: Send + Sync + 'static {
         let name = std::any::type_name::<Self>();
         name.rsplit("::").next().unwrap_or(name)
     }
+
+    /// Whether it lets everybody pass, those whom it does not know included. The list of routes and
+    /// the schema say so. Default: no.
+    fn is_open(&self) -> bool {
+        false
+    }
 }
 
 /// Everybody may call, and is nobody in particular.
@@ -68,6 +74,10 @@ impl<S: Sync> Guard<S> for Anyone {
 
     async fn check(&self, _: &Call, _: &S) -> Result<(), Rejection> {
         Ok(())
+    }
+
+    fn is_open(&self) -> bool {
+        true
     }
 }
 

@@ -24,6 +24,8 @@ pub mod rejection;
 mod reply;
 pub mod request;
 mod route;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod scratch;
 mod server;
 pub mod session;

@@ -38,4 +38,12 @@ pub trait Message: Send + 'static {
 
     /// What a handler answers and a client receives.
     type Reply: Send + 'static;
+
+    /// What the message and its reply look like, for [`App::schema`](crate::App::schema). The
+    /// derive tells it where its attribute says `schema`; by default it is not told.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    fn schema() -> Option<crate::schema::Schemas> {
+        None
+    }
 }

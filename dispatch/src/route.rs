@@ -29,8 +29,12 @@ pub struct Route {
     pub aliases: &'static [&'static str],
     /// The guard of its group.
     pub guard: &'static str,
+    /// Whether that guard lets everybody pass.
+    pub open: bool,
     /// The field that states the size of what follows the message; `None` when nothing may.
     pub attachment: Option<&'static str>,
+    /// The field of the reply that states the size of what follows that; `None` when nothing may.
+    pub reply_attachment: Option<&'static str>,
 }
 
 /// The handling of a request; its output is what goes out.
@@ -42,6 +46,9 @@ pub(crate) trait Endpoint: Send + Sync {
 
     /// Whether its handler says that it may be stopped.
     fn may_be_stopped(&self) -> bool;
+
+    #[cfg(feature = "schema")]
+    fn schema(&self) -> Option<crate::schema::Schemas>;
 
     /// Decodes the message, and gives the handling of the call. A `refusal` takes the message's
     /// place.
@@ -153,6 +160,11 @@ where
 
     fn may_be_stopped(&self) -> bool {
         H::MAY_BE_STOPPED
+    }
+
+    #[cfg(feature = "schema")]
+    fn schema(&self) -> Option<crate::schema::Schemas> {
+        M::schema()
     }
 
     fn begin(

@@ -11,6 +11,7 @@ pub(crate) struct Attributes {
     pub(crate) attachment: Option<LitStr>,
     pub(crate) reply_attachment: Option<LitStr>,
     pub(crate) safe: bool,
+    pub(crate) schema: bool,
     pub(crate) krate: Option<Path>,
 }
 
@@ -23,6 +24,7 @@ struct Found {
     attachment: Option<LitStr>,
     reply_attachment: Option<LitStr>,
     safe: Option<()>,
+    schema: Option<()>,
     krate: Option<Path>,
 }
 
@@ -53,6 +55,7 @@ impl Attributes {
             attachment: found.attachment,
             reply_attachment: found.reply_attachment,
             safe: found.safe.is_some(),
+            schema: found.schema.is_some(),
             krate: found.krate,
         })
     }
@@ -74,13 +77,15 @@ impl Found {
             once(meta, &mut self.reply_attachment, name)
         } else if key.is_ident("safe") {
             once(meta, &mut self.safe, |_| Ok(()))
+        } else if key.is_ident("schema") {
+            once(meta, &mut self.schema, |_| Ok(()))
         } else if key.is_ident("crate") {
             once(meta, &mut self.krate, |meta| {
                 meta.value()?.call(Path::parse_mod_style)
             })
         } else {
             Err(meta
-                .error("unknown key, expected `type`, `alias`, `reply`, `attachment`, `reply_attachment`, `safe` or `crate`"))
+                .error("unknown key, expected `type`, `alias`, `reply`, `attachment`, `reply_attachment`, `safe`, `schema` or `crate`"))
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn message(input: &DeriveInput) -> Result<TokenStream> {
         attachment,
         reply_attachment,
         safe,
+        schema,
         krate,
     } = Attributes::of(input)?;
     if let Some(field) = &attachment {
@@ -24,6 +25,13 @@ pub(crate) fn message(input: &DeriveInput) -> Result<TokenStream> {
     let attachment = option(attachment.as_ref());
     let reply_attachment = option(reply_attachment.as_ref());
     let krate = krate.map_or_else(|| quote!(::packetboat_dispatch), |path| quote!(#path));
+    let schema = schema.then(|| {
+        quote! {
+            fn schema() -> ::core::option::Option<#krate::schema::Schemas> {
+                ::core::option::Option::Some(#krate::schema::Schemas::of::<Self>())
+            }
+        }
+    });
     let name = &input.ident;
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
     Ok(quote! {
@@ -35,6 +43,7 @@ pub(crate) fn message(input: &DeriveInput) -> Result<TokenStream> {
             const REPLY_ATTACHMENT: ::core::option::Option<&'static str> = #reply_attachment;
             const IS_SAFE: bool = #safe;
             type Reply = #reply;
+            #schema
         }
     })
 }

@@ -11,6 +11,20 @@ mod wire {
         const REPLY_ATTACHMENT: Option<&'static str>;
         const IS_SAFE: bool;
         type Reply;
+
+        fn schema() -> Option<schema::Schemas> {
+            None
+        }
+    }
+
+    pub(crate) mod schema {
+        pub(crate) struct Schemas(pub(crate) &'static str);
+
+        impl Schemas {
+            pub(crate) fn of<M: super::Message>() -> Self {
+                Self(M::TYPE)
+            }
+        }
     }
 }
 
@@ -61,6 +75,10 @@ struct BuyVip {}
 #[message(type = "download", reply = Done, reply_attachment = "size", safe, crate = wire)]
 struct Download {}
 
+#[derive(Message)]
+#[message(type = "described", reply = Done, crate = wire, schema)]
+struct Described {}
+
 fn reply_of<M: wire::Message<Reply = R>, R>(_: &M) {}
 
 #[test]
@@ -80,6 +98,16 @@ fn reply_may_have_the_file() {
     assert_eq!(Download::ATTACHMENT, None);
     const { assert!(Download::IS_SAFE) };
     reply_of::<_, Done>(&Download {});
+}
+
+#[test]
+fn only_a_message_that_asks_for_it_has_a_schema() {
+    assert_eq!(
+        Described::schema().map(|schemas| schemas.0),
+        Some("described")
+    );
+    assert!(Login::schema().is_none());
+    reply_of::<_, Done>(&Described {});
 }
 
 #[test]
