@@ -21,5 +21,6 @@ pub mod models;
 pub mod names;
 pub mod refusals;
 pub mod sampled;
+pub mod schema;
 pub mod server;
 pub mod sessions;

@@ -33,6 +33,8 @@ enum Command {
     Demo(DemoOptions),
     /// Bring the tables up to date by hand, or look at them
     Migrate(movie::migrate::Options),
+    /// Print every message of the wire as JSON Schema
+    Schema(movie::schema::Options),
     /// Menus to choose from
     Menu(MenuFolders),
     #[command(flatten)]
@@ -46,6 +48,7 @@ async fn main() -> ExitCode {
         Command::Server(config) => return serve(*config).await,
         Command::Demo(demo) => return demo::run(&demo).await,
         Command::Migrate(options) => return migrate(options).await,
+        Command::Schema(options) => return schema(options).await,
         Command::Menu(folders) => menu::run(folders, &options).await.map(|()| None),
         Command::Client(command) => commands::run(command, &options).await.map(Some),
     };
@@ -92,6 +95,17 @@ async fn serve(config: ServerConfig) -> ExitCode {
 async fn migrate(options: movie::migrate::Options) -> ExitCode {
     match movie::migrate::run(options).await {
         Ok(said) => answer(&said, ExitCode::SUCCESS),
+        Err(error) => {
+            eprintln!("movie: {}", movie::server::with_causes(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn schema(options: movie::schema::Options) -> ExitCode {
+    match movie::schema::run(options).await {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(schema)) => answer(&schema, ExitCode::SUCCESS),
         Err(error) => {
             eprintln!("movie: {}", movie::server::with_causes(&*error));
             ExitCode::FAILURE

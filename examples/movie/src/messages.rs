@@ -7,12 +7,13 @@ use std::fmt;
 
 use packetboat_dispatch::Message;
 use packetboat_orm::Field;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::classic;
 
 /// A string that no log may show: its `Debug` prints `[redacted]`.
-#[derive(Clone, Deserialize, Field, PartialEq, Eq, Serialize)]
+#[derive(Clone, Deserialize, Field, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 
@@ -29,7 +30,7 @@ impl From<String> for Secret {
 }
 
 /// The two kinds of account.
-#[derive(Clone, Copy, Debug, Deserialize, Field, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Field, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UserType {
     /// Uploads, deletes, publishes.
@@ -39,8 +40,9 @@ pub enum UserType {
 }
 
 /// Which movies a list shall hold.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[schemars(transform = classic::also_pay)]
 pub enum MovieType {
     /// Every movie.
     All,
@@ -52,8 +54,8 @@ pub enum MovieType {
 }
 
 /// Makes an account.
-#[derive(Clone, Debug, Deserialize, Message, Serialize)]
-#[message(type = "register", reply = Done)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "register", reply = Done, schema)]
 #[serde(try_from = "classic::Register")]
 pub struct Register {
     /// The account's name, at most 64 characters.
@@ -65,8 +67,8 @@ pub struct Register {
 }
 
 /// Opens a session.
-#[derive(Clone, Debug, Deserialize, Message, Serialize)]
-#[message(type = "login", reply = LoginReply)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "login", reply = LoginReply, schema)]
 #[serde(try_from = "classic::Login")]
 pub struct Login {
     /// The account's name.
@@ -81,21 +83,21 @@ pub struct Login {
 }
 
 /// Ends the session that sends it.
-#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
-#[message(type = "logout", reply = Done)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "logout", reply = Done, schema)]
 pub struct Logout {}
 
 /// Asks whether a movie is new. The reply is a refusal when it is known.
-#[derive(Clone, Debug, Deserialize, Message, Serialize)]
-#[message(type = "check_movie", reply = Done)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "check_movie", reply = Done, schema)]
 pub struct CheckMovie {
     /// The file's sampled md5, see [`crate::sampled`].
     pub file_md5: String,
 }
 
 /// Brings a movie; the file follows the message.
-#[derive(Clone, Debug, Deserialize, Message, Serialize)]
-#[message(type = "upload_movie", alias = "upload", attachment = "file_size", reply = Done)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "upload_movie", alias = "upload", attachment = "file_size", reply = Done, schema)]
 #[serde(try_from = "classic::UploadMovie")]
 pub struct UploadMovie {
     /// The movie's name. It is shown, and never becomes a path.
@@ -106,12 +108,13 @@ pub struct UploadMovie {
     pub file_md5: String,
     /// Whether the movie costs nothing.
     #[serde(with = "classic::zero_one")]
+    #[schemars(schema_with = "classic::zero_one::schema")]
     pub is_free: bool,
 }
 
 /// Lists movies, newest first.
-#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
-#[message(type = "get_movie_list", reply = MovieList)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "get_movie_list", reply = MovieList, schema)]
 pub struct ListMovies {
     /// Which movies.
     pub movie_type: MovieType,
@@ -124,8 +127,8 @@ pub struct ListMovies {
 }
 
 /// Marks a movie as deleted.
-#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
-#[message(type = "delete_movie", reply = Done)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "delete_movie", reply = Done, schema)]
 #[serde(try_from = "classic::DeleteMovie")]
 pub struct DeleteMovie {
     /// The movie's id, out of a list.
@@ -133,8 +136,8 @@ pub struct DeleteMovie {
 }
 
 /// Publishes a notice.
-#[derive(Clone, Debug, Deserialize, Message, Serialize)]
-#[message(type = "release_notice", alias = "put_notice", reply = Done)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "release_notice", alias = "put_notice", reply = Done, schema)]
 #[serde(try_from = "classic::ReleaseNotice")]
 pub struct ReleaseNotice {
     /// 1 to 200 characters.
@@ -144,21 +147,21 @@ pub struct ReleaseNotice {
 }
 
 /// Makes the caller a VIP.
-#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
-#[message(type = "buy_vip", alias = "buy_member", reply = Done)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "buy_vip", alias = "buy_member", reply = Done, schema)]
 pub struct BuyVip {}
 
 /// Fetches a movie; the file follows the reply.
-#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
-#[message(type = "download_movie", reply = DownloadReply, reply_attachment = "file_size")]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "download_movie", reply = DownloadReply, reply_attachment = "file_size", schema)]
 pub struct DownloadMovie {
     /// The movie's id, out of a list.
     pub movie_id: i64,
 }
 
 /// Lists the caller's own downloads, newest first.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Message, Serialize)]
-#[message(type = "check_download_record", reply = RecordList)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "check_download_record", reply = RecordList, schema)]
 pub struct ListRecords {
     /// How many of the newest to leave out.
     #[serde(default)]
@@ -169,8 +172,8 @@ pub struct ListRecords {
 }
 
 /// Lists notices, newest first.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Message, Serialize)]
-#[message(type = "check_notice", alias = "check_all_notice", reply = NoticeList)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Message, Serialize)]
+#[message(type = "check_notice", alias = "check_all_notice", reply = NoticeList, schema)]
 pub struct ListNotices {
     /// How many of the newest to leave out.
     #[serde(default)]
@@ -181,7 +184,7 @@ pub struct ListNotices {
 }
 
 /// A success that says only that.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub struct Done {
     /// What was done, for people.
     pub msg: String,
@@ -195,7 +198,8 @@ impl Done {
 }
 
 /// What a login gives.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(with = "classic::LoginReplyWire<'static>")]
 pub struct LoginReply {
     /// What was done, for people.
     pub msg: String,
@@ -213,7 +217,7 @@ pub struct LoginReply {
 }
 
 /// One notice as it travels.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub struct Notice {
     /// Its title.
     pub title: String,
@@ -222,7 +226,7 @@ pub struct Notice {
 }
 
 /// One row of a list of movies: `[name, 免费 or 收费, id]`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub struct MovieRow(
     /// The movie's name.
     pub String,
@@ -233,7 +237,7 @@ pub struct MovieRow(
 );
 
 /// Whether a movie costs money, as lists say it.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub enum Fee {
     /// It costs money.
     #[serde(rename = "收费")]
@@ -244,7 +248,8 @@ pub enum Fee {
 }
 
 /// Movies, newest first.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(with = "classic::MovieListWire<'static>")]
 pub struct MovieList {
     /// The rows.
     pub movie_list: Vec<MovieRow>,
@@ -254,7 +259,8 @@ pub struct MovieList {
 }
 
 /// What comes before a movie's bytes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(with = "classic::DownloadReplyWire<'static>")]
 pub struct DownloadReply {
     /// The movie's name. A client must not take it for a path.
     pub file_name: String,
@@ -271,7 +277,7 @@ pub struct DownloadReply {
 }
 
 /// One download of the past.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub struct RecordRow {
     /// Who downloaded.
     pub user: String,
@@ -282,7 +288,8 @@ pub struct RecordRow {
 }
 
 /// The caller's downloads, newest first.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(with = "classic::RecordListWire<'static>")]
 pub struct RecordList {
     /// The rows.
     pub record_list: Vec<RecordRow>,
@@ -292,7 +299,8 @@ pub struct RecordList {
 }
 
 /// Notices, newest first.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(with = "classic::NoticeListWire<'static>")]
 pub struct NoticeList {
     /// The rows.
     #[serde(rename = "back_notice_list")]

@@ -65,6 +65,29 @@ on_both_wires! {
     a_password_is_what_was_typed_and_not_nothing,
 }
 
+#[test]
+fn the_schema_is_printed_and_put_into_a_file_the_same_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
+        let output = command
+            .arg("schema")
+            .args(arguments)
+            .current_dir(folder.path())
+            .output();
+        let output = output.unwrap();
+        (output.status.code(), text(&output))
+    };
+    let (code, printed) = schema(&[]);
+    assert_eq!(code, Some(0));
+    let read: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(read["messages"]["upload_movie"]["attachment"], "file_size");
+    assert_eq!(schema(&["--out", "schema.json"]), (Some(0), String::new()));
+    let written = fs::read_to_string(folder.path().join("schema.json")).unwrap();
+    assert_eq!(written, printed);
+    assert_eq!(schema(&["--out", "not/there.json"]).0, Some(1));
+}
+
 /// A server in this process, and a folder for the user.
 struct Stage {
     wire: &'static str,

@@ -8,6 +8,10 @@ mod requests;
 pub mod zero_one;
 
 pub use replies::MORE;
+pub(crate) use replies::{
+    DownloadReplyWire, LoginReplyWire, MovieListWire, NoticeListWire, RecordListWire,
+};
+pub(crate) use requests::also_pay;
 pub use requests::{BadKey, DeleteMovie, Login, Register, ReleaseNotice, UploadMovie};
 
 #[cfg(test)]

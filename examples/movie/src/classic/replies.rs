@@ -1,8 +1,12 @@
 //! Replies that carry every spelling.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::classic::zero_one;
 use crate::messages::{
     DownloadReply, LoginReply, MovieList, MovieRow, Notice, NoticeList, RecordList, RecordRow,
     Secret,
@@ -12,6 +16,8 @@ use crate::messages::{
 pub const MORE: &str = "内容较多,仅显示最新部分";
 
 /// A notice as `{title: content}`.
+#[derive(JsonSchema)]
+#[schemars(with = "BTreeMap<String, String>", inline)]
 struct Titled<'a>(&'a Notice);
 
 impl Serialize for Titled<'_> {
@@ -35,31 +41,37 @@ fn cut(more: bool) -> (Option<&'static str>, Option<bool>) {
     }
 }
 
+/// [`LoginReply`] in every spelling.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct LoginReplyWire<'a> {
+    msg: &'a str,
+    session: &'a Secret,
+    #[schemars(schema_with = "zero_one::schema")]
+    is_vip: u8,
+    last_notice: LastNotice<'a>,
+    new_notice: Option<&'a Notice>,
+    notice: &'a [Notice],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<bool>,
+}
+
+/// The notices, or `false` where there are none.
+#[derive(JsonSchema, Serialize)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum LastNotice<'a> {
+    List(Vec<Titled<'a>>),
+    None(bool),
+}
+
 impl Serialize for LoginReply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            msg: &'a str,
-            session: &'a Secret,
-            is_vip: u8,
-            last_notice: LastNotice<'a>,
-            new_notice: Option<&'a Notice>,
-            notice: &'a [Notice],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            more: Option<bool>,
-        }
-        #[derive(Serialize)]
-        #[serde(untagged)]
-        enum LastNotice<'a> {
-            List(Vec<Titled<'a>>),
-            None(bool),
-        }
         let last_notice = if self.notices.is_empty() {
             LastNotice::None(false)
         } else {
             LastNotice::List(titled(&self.notices))
         };
-        Wire {
+        LoginReplyWire {
             msg: &self.msg,
             session: &self.session,
             is_vip: u8::from(self.is_vip),
@@ -72,19 +84,21 @@ impl Serialize for LoginReply {
     }
 }
 
+/// [`MovieList`] in every spelling.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct MovieListWire<'a> {
+    movie_list: &'a [MovieRow],
+    back_movie_list: &'a [MovieRow],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msg: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<bool>,
+}
+
 impl Serialize for MovieList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            movie_list: &'a [MovieRow],
-            back_movie_list: &'a [MovieRow],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            msg: Option<&'static str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            more: Option<bool>,
-        }
         let (msg, more) = cut(self.more);
-        Wire {
+        MovieListWire {
             movie_list: &self.movie_list,
             back_movie_list: &self.movie_list,
             msg,
@@ -94,21 +108,23 @@ impl Serialize for MovieList {
     }
 }
 
+/// [`DownloadReply`] in every spelling.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct DownloadReplyWire<'a> {
+    wait_time: u64,
+    price: i32,
+    file_name: &'a str,
+    filename: &'a str,
+    file_size: u64,
+    filesize: u64,
+    movie_size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<&'a str>,
+}
+
 impl Serialize for DownloadReply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            wait_time: u64,
-            price: i32,
-            file_name: &'a str,
-            filename: &'a str,
-            file_size: u64,
-            filesize: u64,
-            movie_size: u64,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            digest: Option<&'a str>,
-        }
-        Wire {
+        DownloadReplyWire {
             wait_time: self.wait_time,
             price: self.price,
             file_name: &self.file_name,
@@ -122,19 +138,21 @@ impl Serialize for DownloadReply {
     }
 }
 
+/// [`RecordList`] in every spelling.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct RecordListWire<'a> {
+    download_list: Vec<&'a str>,
+    record_list: &'a [RecordRow],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msg: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<bool>,
+}
+
 impl Serialize for RecordList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            download_list: Vec<&'a str>,
-            record_list: &'a [RecordRow],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            msg: Option<&'static str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            more: Option<bool>,
-        }
         let (msg, more) = cut(self.more);
-        Wire {
+        RecordListWire {
             download_list: self
                 .record_list
                 .iter()
@@ -148,20 +166,22 @@ impl Serialize for RecordList {
     }
 }
 
+/// [`NoticeList`] in every spelling.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct NoticeListWire<'a> {
+    notice_list: Vec<Titled<'a>>,
+    back_notice_list: &'a [Notice],
+    back_list: &'a [Notice],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msg: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<bool>,
+}
+
 impl Serialize for NoticeList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            notice_list: Vec<Titled<'a>>,
-            back_notice_list: &'a [Notice],
-            back_list: &'a [Notice],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            msg: Option<&'static str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            more: Option<bool>,
-        }
         let (msg, more) = cut(self.more);
-        Wire {
+        NoticeListWire {
             notice_list: titled(&self.notices),
             back_notice_list: &self.notices,
             back_list: &self.notices,

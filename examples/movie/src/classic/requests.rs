@@ -5,9 +5,11 @@
 
 use std::fmt;
 
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::classic::zero_one;
 use crate::messages::{self, Secret, UserType};
@@ -37,12 +39,27 @@ fn first<T: DeserializeOwned>(spellings: &[(&str, Unread)]) -> Result<T, BadKey>
     serde_json::from_str(raw.get()).map_err(|error| BadKey(format!("field `{key}`: {error}")))
 }
 
+/// Says that a movie type may be spelled in another way, too.
+pub(crate) fn also_pay(schema: &mut Schema) {
+    if let Some(Value::Array(kinds)) = schema.get_mut("oneOf") {
+        let same = "The same as `charge`.";
+        kinds.push(json!({ "const": "pay", "description": same, "type": "string" }));
+    }
+}
+
 /// [`messages::Register`] in any spelling.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("anyOf" = [{"required": ["name"]}, {"required": ["username"]}]))]
 pub struct Register {
+    /// The account's name, at most 64 characters.
+    #[schemars(with = "Option<String>")]
     name: Unread,
+    /// The same as `name`, which wins.
+    #[schemars(with = "Option<String>")]
     username: Unread,
+    /// What stands for the password.
     password: Secret,
+    /// Which kind of account.
     user_type: UserType,
 }
 
@@ -59,12 +76,20 @@ impl TryFrom<Register> for messages::Register {
 }
 
 /// [`messages::Login`] in any spelling.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("anyOf" = [{"required": ["name"]}, {"required": ["username"]}]))]
 pub struct Login {
+    /// The account's name.
+    #[schemars(with = "Option<String>")]
     name: Unread,
+    /// The same as `name`, which wins.
+    #[schemars(with = "Option<String>")]
     username: Unread,
+    /// The same as at registration.
     password: Secret,
+    /// Must be the account's own kind.
     user_type: UserType,
+    /// Asks for a session that outlives the connection.
     #[serde(default)]
     keep: bool,
 }
@@ -83,13 +108,22 @@ impl TryFrom<Login> for messages::Login {
 }
 
 /// [`messages::UploadMovie`] in any spelling.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("anyOf" = [{"required": ["file_name"]}, {"required": ["movie_name"]}]))]
 pub struct UploadMovie {
+    /// The movie's name.
+    #[schemars(with = "Option<String>")]
     file_name: Unread,
+    /// The same as `file_name`, which wins.
+    #[schemars(with = "Option<String>")]
     movie_name: Unread,
+    /// Bytes of the file.
     file_size: u64,
+    /// The file's sampled md5.
     file_md5: String,
+    /// Whether the movie costs nothing.
     #[serde(with = "zero_one")]
+    #[schemars(schema_with = "zero_one::schema")]
     is_free: bool,
 }
 
@@ -110,9 +144,14 @@ impl TryFrom<UploadMovie> for messages::UploadMovie {
 }
 
 /// [`messages::DeleteMovie`] in any spelling.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("anyOf" = [{"required": ["delete_movie_id"]}, {"required": ["movie_id"]}]))]
 pub struct DeleteMovie {
+    /// The movie's id, out of a list.
+    #[schemars(with = "Option<i64>")]
     delete_movie_id: Unread,
+    /// The same as `delete_movie_id`, which wins.
+    #[schemars(with = "Option<i64>")]
     movie_id: Unread,
 }
 
@@ -131,11 +170,23 @@ impl TryFrom<DeleteMovie> for messages::DeleteMovie {
 }
 
 /// [`messages::ReleaseNotice`] in any spelling.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("allOf" = [
+    {"anyOf": [{"required": ["title"]}, {"required": ["notice_name"]}]},
+    {"anyOf": [{"required": ["content"]}, {"required": ["notice_content"]}]},
+]))]
 pub struct ReleaseNotice {
+    /// 1 to 200 characters.
+    #[schemars(with = "Option<String>")]
     title: Unread,
+    /// The same as `title`, which wins.
+    #[schemars(with = "Option<String>")]
     notice_name: Unread,
+    /// At most 8 KiB.
+    #[schemars(with = "Option<String>")]
     content: Unread,
+    /// The same as `content`, which wins.
+    #[schemars(with = "Option<String>")]
     notice_content: Unread,
 }
 

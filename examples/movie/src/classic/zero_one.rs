@@ -1,5 +1,6 @@
 //! A bool that travels as 0 or 1; `true` and `false` are read as well.
 
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserializer, Serializer};
 
@@ -17,6 +18,14 @@ pub fn serialize<S: Serializer>(value: &bool, serializer: S) -> Result<S::Ok, S:
 /// Anything else is a wrong value.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     deserializer.deserialize_any(ZeroOne)
+}
+
+/// What is written, or what is read.
+pub fn schema(generator: &mut SchemaGenerator) -> Schema {
+    match generator.contract().is_serialize() {
+        true => json_schema!({ "enum": [0, 1] }),
+        false => json_schema!({ "enum": [0, 1, false, true] }),
+    }
 }
 
 struct ZeroOne;

@@ -16,6 +16,7 @@ pub fn dispatcher(app: App, sessions: SessionManager) -> Dispatcher<App, Flagged
     Dispatcher::new(app)
         .shape(refusals::shape())
         .sessions(sessions)
+        .introspect(AdminOnly)
         .allow(Anyone, |group| {
             group.on(account::register).on(account::login)
         })

@@ -17,5 +17,6 @@ mod injection;
 mod migrate;
 mod movies;
 mod once;
+mod schema;
 mod start;
 mod tls;
