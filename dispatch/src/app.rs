@@ -14,6 +14,7 @@ use crate::connection::Peer;
 use crate::dispatcher::{Dispatcher, Table};
 use crate::envelope::Envelope;
 use crate::file::File;
+use crate::health::{Life, Open};
 #[cfg(feature = "schema")]
 use crate::message::Message;
 use crate::middleware::Response;
@@ -45,6 +46,7 @@ pub(crate) trait Answering: Send + Sync {
         max_attachment: u64,
     ) -> Begun;
     fn refuse(&self, wire: Wire, rejection: &Rejection) -> Response;
+    fn life(&self) -> &Arc<Life>;
     #[cfg(feature = "schema")]
     fn schema(&self) -> crate::schema::Schema;
 }
@@ -74,6 +76,7 @@ pub(crate) struct Caller {
     pub(crate) peer: Peer,
     pub(crate) wire: Wire,
     sessions: Option<ConnectionSessions>,
+    _open: Open,
 }
 
 /// A request whose handling is about to begin.
@@ -143,6 +146,7 @@ impl<W: Shape> Answering for Complete<W> {
             peer,
             wire,
             sessions,
+            _open: self.table.life.open(),
         }
     }
 
@@ -230,6 +234,10 @@ impl<W: Shape> Answering for Complete<W> {
 
     fn refuse(&self, wire: Wire, rejection: &Rejection) -> Response {
         refuse(&self.shape, wire, rejection)
+    }
+
+    fn life(&self) -> &Arc<Life> {
+        &self.table.life
     }
 
     #[cfg(feature = "schema")]

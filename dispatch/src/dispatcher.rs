@@ -14,6 +14,7 @@ use crate::envelope::Fields;
 use crate::guard::Guard;
 use crate::handler::Handler;
 use crate::idempotency::InFlight;
+use crate::health::Life;
 use crate::message::Message;
 use crate::middleware::Middleware;
 use crate::route::{Endpoint, Guarded, Route};
@@ -62,6 +63,8 @@ pub(crate) struct Table {
     routes: Vec<Route>,
     /// The fields under which messages state the size of an attachment.
     pub(crate) size_keys: Vec<&'static str>,
+    /// Of the application as a whole.
+    pub(crate) life: Arc<Life>,
     /// The schema of all of them, once they are complete, where they include the one that asks for it.
     #[cfg(feature = "schema")]
     pub(crate) schema: Arc<std::sync::OnceLock<crate::schema::Schema>>,
@@ -180,6 +183,10 @@ impl<S: Send + Sync + 'static, W: Shape> Dispatcher<S, W> {
     #[cfg(feature = "schema")]
     pub(crate) fn table(&self) -> &Table {
         &self.table
+    }
+
+    pub(crate) fn life(&self) -> &Arc<Life> {
+        &self.table.life
     }
 
     pub(crate) fn into_parts(self) -> (W, Option<SessionManager>, Table) {

@@ -52,7 +52,7 @@
 //!
 //! `message` says what the server reads and `reply` what it writes. Beside its own fields a message
 //! may have `type` and `session`, which are the same for all; a reply on the classic wire stands in
-//! the application's [`Shape`](crate::Shape).
+//! the application's [`Shape`].
 
 use std::collections::BTreeMap;
 

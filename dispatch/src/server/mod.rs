@@ -227,6 +227,7 @@ impl Server {
         let connections = AbortOnDrop(Arc::default());
         let handlers = AbortOnDrop(Arc::clone(&room.shared.tasks));
         let mut quiet = Quiet::new();
+        let _served = room.shared.app.answering().life().served(stopping.clone());
 
         loop {
             let accepted = tokio::select! {
