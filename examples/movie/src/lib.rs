@@ -13,6 +13,7 @@ pub mod demo;
 pub mod fit;
 pub mod guards;
 pub mod handlers;
+pub mod health;
 pub mod library;
 pub mod logs;
 pub mod messages;

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use movie::client::args::{Command as ClientCommand, MenuFolders, Options};
 use movie::client::failure::Failure;
 use movie::client::report::Report;
-use movie::client::{commands, menu};
+use movie::client::{commands, health, menu};
 use movie::config::ServerConfig;
 use movie::demo::{self, DemoOptions};
 
@@ -33,6 +33,8 @@ enum Command {
     Demo(DemoOptions),
     /// Bring the tables up to date by hand, or look at them
     Migrate(movie::migrate::Options),
+    /// Ask a server how it is: exit code 0 for ok, else 1
+    Health(health::Asked),
     /// Print every message of the wire as JSON Schema
     Schema(movie::schema::Options),
     /// Menus to choose from
@@ -48,6 +50,18 @@ async fn main() -> ExitCode {
         Command::Server(config) => return serve(*config).await,
         Command::Demo(demo) => return demo::run(&demo).await,
         Command::Migrate(options) => return migrate(options).await,
+        Command::Health(asked) => {
+            let (report, is_ok) = health::ask(asked, &options).await;
+            let code = if is_ok {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
+            return match options.json {
+                true => answer(&report.json, code),
+                false => answer(&report.text, code),
+            };
+        }
         Command::Schema(options) => return schema(options).await,
         Command::Menu(folders) => menu::run(folders, &options).await.map(|()| None),
         Command::Client(command) => commands::run(command, &options).await.map(Some),

@@ -88,6 +88,39 @@ fn the_schema_is_printed_and_put_into_a_file_the_same_each_time() {
     assert_eq!(schema(&["--out", "not/there.json"]).0, Some(1));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_one_line_and_an_exit_code() {
+    let stage = Stage::new("native").await;
+    let addr = stage.server.local_addr().to_string();
+    let health = async |arguments: &[&str]| {
+        let output = stage.movie(&[&["health"], arguments].concat(), &[]).await;
+        (output.status.code(), text(&output))
+    };
+    let ok = (Some(0), "ok\n".to_owned());
+    assert_eq!(health(&[]).await, ok);
+    assert_eq!(health(&[&addr]).await, ok);
+    assert_eq!(health(&[&format!("classic://{addr}")]).await, ok);
+    let json = "{\"ok\":true,\"status\":\"ok\"}\n".to_owned();
+    assert_eq!(health(&["--json"]).await, (Some(0), json));
+    // Port 1 of this machine: nobody listens there.
+    let (code, line) = health(&["127.0.0.1:1"]).await;
+    assert_eq!(code, Some(1));
+    assert!(
+        line.starts_with("down: ") && line.lines().count() == 1,
+        "{line}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_degraded_is_exit_code_one() {
+    let stage = Stage::with_reserve("native", 100).await;
+    let output = stage.movie(&["health"], &[]).await;
+    assert_eq!(
+        (output.status.code(), &*text(&output)),
+        (Some(1), "degraded\n")
+    );
+}
+
 /// A server in this process, and a folder for the user.
 struct Stage {
     wire: &'static str,
@@ -97,17 +130,22 @@ struct Stage {
 
 impl Stage {
     async fn new(wire: &'static str) -> Self {
+        Self::with_reserve(wire, 0).await
+    }
+
+    /// A server that keeps so much of the disk free, in per cent.
+    async fn with_reserve(wire: &'static str, percent: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = ServerConfig::default();
         config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.data = folder.path().join("data");
         config.wait = Duration::from_secs(1);
-        config.disk_reserve_percent = 0;
         if wire.ends_with("tls") {
             let certificate = Certificate::issue(folder.path());
             config.tls_cert = Some(certificate.chain);
             config.tls_key = Some(certificate.key);
         }
+        config.disk_reserve_percent = percent;
         let server = server::serve(config).await.unwrap();
         fs::create_dir(folder.path().join("films")).unwrap();
         fs::write(folder.path().join("films/card.mp4"), CLIP).unwrap();

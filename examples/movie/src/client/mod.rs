@@ -4,6 +4,7 @@ pub mod args;
 pub mod commands;
 pub mod download;
 pub mod failure;
+pub mod health;
 pub mod kept;
 pub mod lang;
 pub mod menu;

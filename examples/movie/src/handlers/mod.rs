@@ -9,14 +9,17 @@ use packetboat_dispatch::{Anyone, Dispatcher, Flagged, SessionManager};
 
 use crate::app::App;
 use crate::guards::{AdminOnly, AnyUser, UserOnly};
+use crate::health;
 use crate::refusals;
 
 /// The table of all messages: who may send which.
 pub fn dispatcher(app: App, sessions: SessionManager) -> Dispatcher<App, Flagged> {
+    let checks = health::checks(&app);
     Dispatcher::new(app)
         .shape(refusals::shape())
         .sessions(sessions)
         .introspect(AdminOnly)
+        .health(Anyone, AdminOnly, checks)
         .allow(Anyone, |group| {
             group.on(account::register).on(account::login)
         })

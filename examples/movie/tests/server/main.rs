@@ -13,6 +13,7 @@ mod accounts;
 mod classic;
 mod decisions;
 mod disk;
+mod health;
 mod injection;
 mod migrate;
 mod movies;

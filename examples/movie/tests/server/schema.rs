@@ -173,6 +173,9 @@ async fn a_whole_session_is_as_the_schema_says() {
                 .call(json!({"type": "delete_movie", "movie_id": 2}), &[])
                 .await;
         }
+        checked
+            .call(json!({"type": "packetboat.health"}), &[])
+            .await;
         checked.call(json!({"type": "logout"}), &[]).await;
     }
     assert!(
