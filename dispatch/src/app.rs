@@ -17,6 +17,7 @@ use crate::file::File;
 use crate::health::{Life, Open};
 #[cfg(feature = "schema")]
 use crate::message::Message;
+use crate::metrics::Meter;
 use crate::middleware::Response;
 use crate::rejection::{Rejection, code};
 use crate::request::Call;
@@ -83,6 +84,8 @@ pub(crate) struct Caller {
 pub(crate) struct Begun {
     /// The message's type, where it is one of ours.
     pub(crate) message_type: &'static str,
+    /// Counts its type, or what is none of ours.
+    pub(crate) meter: Meter,
     pub(crate) handling: Handling,
     /// What follows the message: how many bytes, and where they go.
     pub(crate) upload: Option<(u64, Feed)>,
@@ -97,6 +100,8 @@ struct Complete<W> {
     shape: W,
     sessions: Option<SessionManager>,
     table: Table,
+    /// Counts what has no route.
+    unknown: Meter,
 }
 
 impl<W: Shape> Complete<W> {
@@ -105,6 +110,7 @@ impl<W: Shape> Complete<W> {
         let handling = Box::pin(ready(refuse(&self.shape, wire, rejection)));
         Begun {
             message_type: "",
+            meter: self.unknown.clone(),
             handling,
             upload: None,
             is_last,
@@ -225,6 +231,7 @@ impl<W: Shape> Answering for Complete<W> {
         let handling = Arc::clone(endpoint).begin(call, &envelope, refusal);
         Begun {
             message_type: route.message_type,
+            meter: endpoint.meter().clone(),
             handling,
             upload: feed,
             is_last,
@@ -244,6 +251,11 @@ impl<W: Shape> Answering for Complete<W> {
     fn schema(&self) -> crate::schema::Schema {
         self.table.to_schema()
     }
+}
+
+/// Counts what has no route.
+pub(crate) fn unknown() -> Meter {
+    Meter::of("unknown")
 }
 
 impl Framed {
@@ -318,6 +330,7 @@ impl<S: Send + Sync + 'static, W: Shape> From<Dispatcher<S, W>> for App {
                 shape,
                 sessions,
                 table,
+                unknown: unknown(),
             }),
         }
     }

@@ -16,6 +16,7 @@ use crate::handler::Handler;
 use crate::idempotency::InFlight;
 use crate::health::Life;
 use crate::message::Message;
+use crate::metrics::Meter;
 use crate::middleware::Middleware;
 use crate::route::{Endpoint, Guarded, Route};
 use crate::session::SessionManager;
@@ -249,6 +250,7 @@ impl<S: Send + Sync + 'static, G: Guard<S>, W: Shape> Group<S, G, W> {
         let endpoint: Arc<dyn Endpoint> = Arc::new(Guarded {
             route,
             fields: Fields::of::<M>(),
+            meter: Meter::of(M::TYPE),
             guard: Arc::clone(&self.guard),
             handler,
             state: Arc::clone(&self.state),

@@ -13,6 +13,7 @@ use packetboat_framing::native::Digest;
 use packetboat_framing::{Error, Source};
 use tokio::io::AsyncRead;
 
+use crate::metrics;
 use crate::rejection::Rejection;
 
 type OnEnd = Box<dyn FnOnce(Outcome) -> BoxFuture<'static, ()> + Send>;
@@ -258,6 +259,7 @@ impl Terms {
 
 impl Drop for Terms {
     fn drop(&mut self) {
+        metrics::attachment_sent(self.outcome.sent);
         // A handler's reply may be dropped anywhere: by middleware, or with a connection. Whoever
         // asked to be told is told.
         if let Some(end) = self.take_end()

@@ -20,7 +20,13 @@ mod hex;
 mod idempotency;
 mod limits;
 pub mod message;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics/absent.rs"]
+mod metrics;
 mod middleware;
+mod outcome;
 pub mod rejection;
 mod reply;
 pub mod request;

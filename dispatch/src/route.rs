@@ -12,6 +12,7 @@ use crate::guard::Guard;
 use crate::handler::Handler;
 use crate::idempotency::{InFlight, Joined};
 use crate::message::Message;
+use crate::metrics::Meter;
 use crate::middleware::{Middleware, Next, Response};
 use crate::rejection::Rejection;
 use crate::request::Call;
@@ -47,6 +48,8 @@ pub(crate) trait Endpoint: Send + Sync {
     /// Whether its handler says that it may be stopped.
     fn may_be_stopped(&self) -> bool;
 
+    fn meter(&self) -> &Meter;
+
     #[cfg(feature = "schema")]
     fn schema(&self) -> Option<crate::schema::Schemas>;
 
@@ -64,6 +67,7 @@ pub(crate) trait Endpoint: Send + Sync {
 pub(crate) struct Guarded<H, M, A, S, G, W> {
     pub(crate) route: Route,
     pub(crate) fields: Fields,
+    pub(crate) meter: Meter,
     pub(crate) guard: Arc<G>,
     pub(crate) handler: H,
     pub(crate) state: Arc<S>,
@@ -160,6 +164,10 @@ where
 
     fn may_be_stopped(&self) -> bool {
         H::MAY_BE_STOPPED
+    }
+
+    fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     #[cfg(feature = "schema")]

@@ -17,6 +17,14 @@ pub enum Wire {
 }
 
 impl Wire {
+    /// Its name, for logs.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Native => "native",
+        }
+    }
+
     /// Appends the reply that carries a value.
     pub(crate) fn accept<T: Serialize>(
         self,

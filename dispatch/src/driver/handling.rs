@@ -11,10 +11,12 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, Span};
 
-use crate::app::{App, Arrival, Begun, Caller, Framed};
+use crate::app::{App, Arrival, Begun, Caller, Framed, unknown};
 use crate::bell::{RingOnDrop, Ringer};
 use crate::driver::{Held, Shared};
+use crate::metrics::Measure;
 use crate::middleware::Response;
+use crate::outcome::Outcome;
 use crate::rejection::{Rejection, code};
 use crate::route::Handling;
 use crate::upload::{Feed, Waited};
@@ -45,6 +47,7 @@ pub(crate) struct Waiting {
     handling: Handling,
     span: Span,
     since: Instant,
+    measure: Measure,
     waited: Option<Waited>,
     deadline: Option<Instant>,
     may_be_stopped: bool,
@@ -73,12 +76,15 @@ pub(crate) fn begin(
     }));
     let Ok(Begun {
         message_type,
+        meter,
         mut handling,
         upload,
         is_last,
         may_be_stopped,
     }) = begun
     else {
+        let measure = Measure::begin(unknown(), wire, message.len());
+        measure.end(Outcome::Panicked, || since.elapsed(), 0);
         // How much follows the message is not known any more.
         let state = State::Answered(panicked(app, wire));
         return Running {
@@ -87,22 +93,32 @@ pub(crate) fn begin(
             is_last: true,
         };
     };
-    let span = tracing::info_span!("request", message_type);
+    let mut measure = Measure::begin(meter, wire, message.len());
+    let outcome = tracing::field::Empty;
+    let span = tracing::info_span!("request", message_type, outcome);
     let entered = span.enter();
     let mut cx = Context::from_waker(Waker::noop());
     let first = poll_caught(&mut handling, app, wire, &mut cx);
     drop(entered);
     let state = match first {
-        Poll::Ready(response) => State::Answered(response),
-        Poll::Pending => State::Waiting(Waiting {
-            handling,
-            span,
-            since,
-            waited: upload.as_ref().map(|(_, feed)| feed.waited()),
-            deadline: deadline.map(Instant::from_std),
-            may_be_stopped,
-            wire,
-        }),
+        Poll::Ready(Ended { outcome, response }) => {
+            span.record("outcome", outcome.as_str());
+            measure.end(outcome, || since.elapsed(), response.message.len());
+            State::Answered(response)
+        }
+        Poll::Pending => {
+            measure.waits();
+            State::Waiting(Waiting {
+                handling,
+                span,
+                since,
+                measure,
+                waited: upload.as_ref().map(|(_, feed)| feed.waited()),
+                deadline: deadline.map(Instant::from_std),
+                may_be_stopped,
+                wire,
+            })
+        }
     };
     Running {
         state,
@@ -136,33 +152,59 @@ impl Waiting {
     /// limit: the clock stands while it waits for its upload, which the lowest body rate polices.
     /// The client's deadline counts all time.
     async fn run(mut self, app: &App, limit: Duration, stop: Option<Arc<Notify>>) -> Response {
+        let Ended { outcome, response } = self.to_its_end(app, limit, stop).await;
+        self.span.record("outcome", outcome.as_str());
+        let (since, waited) = (self.since, &self.waited);
+        let own = || own_time(since, waited.as_ref());
+        self.measure.end(outcome, own, response.message.len());
+        response
+    }
+
+    async fn to_its_end(&mut self, app: &App, limit: Duration, stop: Option<Arc<Notify>>) -> Ended {
         let wire = self.wire;
         let mut run = std::future::poll_fn(|cx| poll_caught(&mut self.handling, app, wire, cx));
         let mut left = limit.saturating_sub(self.since.elapsed());
-        let refusal = loop {
+        let (outcome, refusal) = loop {
             tokio::select! {
                 biased;
-                response = &mut run => return response,
+                ended = &mut run => return ended,
                 () = asked(stop.as_deref()) => {
-                    break Rejection::ours(code::CANCELLED, "the request was cancelled");
+                    let text = "the request was cancelled";
+                    break (Outcome::Cancelled, Rejection::ours(code::CANCELLED, text));
                 }
                 () = until(self.deadline) => {
                     tracing::debug!("the deadline has passed, the handler is dropped");
                     let text = "the deadline has passed";
-                    break Rejection::ours(code::DEADLINE_EXCEEDED, text);
+                    let refusal = Rejection::ours(code::DEADLINE_EXCEEDED, text);
+                    break (Outcome::DeadlineExceeded, refusal);
                 }
                 () = sleep(left) => {}
             }
-            let not_its_own = self.waited.as_ref().map_or(Duration::ZERO, Waited::so_far);
-            let own = self.since.elapsed().saturating_sub(not_its_own);
+            let own = own_time(self.since, self.waited.as_ref());
             if own >= limit {
                 tracing::warn!(?limit, "the handler took too long and is dropped");
-                break Rejection::ours(code::TIMEOUT, "the server took too long");
+                let text = "the server took too long";
+                break (Outcome::Timeout, Rejection::ours(code::TIMEOUT, text));
             }
             left = (limit - own).max(LOOK_AGAIN);
         };
-        app.answering().refuse(wire, &refusal)
+        Ended {
+            outcome,
+            response: app.answering().refuse(wire, &refusal),
+        }
     }
+}
+
+/// What a handler came to.
+struct Ended {
+    outcome: Outcome,
+    response: Response,
+}
+
+/// Time since a request began, without that spent waiting for its upload.
+fn own_time(since: Instant, waited: Option<&Waited>) -> Duration {
+    let not_its_own = waited.map_or(Duration::ZERO, Waited::so_far);
+    since.elapsed().saturating_sub(not_its_own)
 }
 
 /// A handler on its own task.
@@ -192,10 +234,19 @@ fn poll_caught(
     app: &App,
     wire: Wire,
     cx: &mut Context<'_>,
-) -> Poll<Response> {
+) -> Poll<Ended> {
     // After a panic the future is not polled again, so what it left in half is not seen.
     let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(handling).poll(cx)));
-    polled.unwrap_or_else(|_| Poll::Ready(panicked(app, wire)))
+    match polled {
+        Ok(polled) => polled.map(|response| Ended {
+            outcome: Outcome::of(&response),
+            response,
+        }),
+        Err(_panic) => Poll::Ready(Ended {
+            outcome: Outcome::Panicked,
+            response: panicked(app, wire),
+        }),
+    }
 }
 
 /// The answer of a handler that panicked. The panic's own text may hold anything, so it is left

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use crate::connection::Peer;
 use crate::driver::{Held, Shared};
 use crate::error::Disconnect;
+use crate::metrics::Connection;
 use crate::server::serving::{Beginning, Begun, Expected, on_wire, until};
 
 /// Shakes hands on a connection of which these bytes have been read, and serves what is inside, on
@@ -14,8 +15,8 @@ pub(super) async fn within_tls<R, W>(
     shared: &Shared,
     peer: Peer,
     held: Held,
-    since: Instant,
-    bytes: &[u8],
+    counted: &mut Connection,
+    (since, bytes): (Instant, &[u8]),
     (read, write): (R, W),
 ) -> Disconnect
 where
@@ -51,6 +52,7 @@ where
             }
         }
     };
+    let begun = (wire, beginning.bytes());
     let halves = (accepted.read, accepted.write);
-    on_wire(shared, peer, held, wire, beginning.bytes(), halves).await
+    on_wire(shared, peer, held, counted, begun, halves).await
 }

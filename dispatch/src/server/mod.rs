@@ -27,12 +27,14 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::app::App;
 use crate::connection::Peer;
 use crate::driver::{Held, Shared, Tasks};
 use crate::error::{Disconnect, Error};
 use crate::limits::Limits;
+use crate::metrics;
 #[cfg(feature = "tls")]
 use crate::tls::{Certificates, Port, TlsMode};
 use crate::wire::Wire;
@@ -227,6 +229,7 @@ impl Server {
         let connections = AbortOnDrop(Arc::default());
         let handlers = AbortOnDrop(Arc::clone(&room.shared.tasks));
         let mut quiet = Quiet::new();
+        metrics::describe();
         let _served = room.shared.app.answering().life().served(stopping.clone());
 
         loop {
@@ -240,6 +243,7 @@ impl Server {
                 Err(error) if is_of_one_connection(&error) => continue,
                 Err(error) if is_broken(&error) => return Err(Error::Listen(error)),
                 Err(error) => {
+                    metrics::refused("not_accepted");
                     quiet.warn("no connection accepted", &error);
                     sleep(ACCEPT_REST).await;
                     continue;
@@ -250,7 +254,10 @@ impl Server {
                     .0
                     .spawn(Arc::clone(&room).connection(socket, place)),
                 // Dropping the socket closes it.
-                Err(full) => quiet.warn("connection refused", &full),
+                Err(full) => {
+                    metrics::refused(full.as_str());
+                    quiet.warn("connection refused", &full);
+                }
             }
         }
 
@@ -317,7 +324,10 @@ where
         #[cfg(feature = "tls")]
         tls: None,
     };
-    let disconnect = serve_one(&shared, Peer::new(None), None, read, write).await;
+    let peer = Peer::new(None);
+    let span = tracing::info_span!("connection", id = %peer.id(), addr = "stream", wire = Empty);
+    let serving = serve_one(&shared, peer, None, read, write);
+    let disconnect = serving.instrument(span).await;
     tokio::spawn(async move { tasks.join().await });
     disconnect
 }
@@ -337,7 +347,7 @@ impl Room {
         let addr = socket.addr();
         let peer = Peer::new(addr);
         let addr = addr.map_or_else(|| "unix".to_owned(), |addr| addr.to_string());
-        let span = tracing::info_span!("connection", id = %peer.id(), addr);
+        let span = tracing::info_span!("connection", id = %peer.id(), addr, wire = Empty);
         self.greeted(socket, peer, place).instrument(span).await;
     }
 

@@ -35,6 +35,16 @@ pub(super) enum Full {
     Address { network: IpAddr, max: usize },
 }
 
+impl Full {
+    /// For what is counted.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Server { .. } => "server_full",
+            Self::Address { .. } => "address_full",
+        }
+    }
+}
+
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,12 +3,14 @@
 use packetboat_framing::{Dialect, Dialects, Error, Hint, Prefix, Reader, Verdict, Writer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
+use tracing::Span;
 
 use std::time::Duration;
 
 use crate::connection::Peer;
 use crate::driver::{Held, Ordered, Shared, Unordered};
 use crate::error::Disconnect;
+use crate::metrics::Connection;
 #[cfg(feature = "tls")]
 use crate::server::encrypted::within_tls;
 use crate::wire::Wire;
@@ -50,21 +52,25 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
+    let mut counted = Connection::accepted();
     let mut beginning = Beginning::default();
     let begun = beginning.wait(shared, Expected::by(shared), &mut read);
-    match begun.await {
+    let disconnect = match begun.await {
         Ok(Begun::Wire(wire)) => {
-            let bytes = beginning.bytes();
-            on_wire(shared, peer, held, wire, bytes, (read, write)).await
+            let begun = (wire, beginning.bytes());
+            on_wire(shared, peer, held, &mut counted, begun, (read, write)).await
         }
         #[cfg(feature = "tls")]
         Ok(Begun::Tls(since)) => {
             // Boxed: a plain connection does not pay for it.
-            let bytes = beginning.bytes();
-            Box::pin(within_tls(shared, peer, held, since, bytes, (read, write))).await
+            let begun = (since, beginning.bytes());
+            let within = within_tls(shared, peer, held, &mut counted, begun, (read, write));
+            Box::pin(within).await
         }
         Err(disconnect) => disconnect,
-    }
+    };
+    counted.closed(&disconnect);
+    disconnect
 }
 
 /// Serves a connection of which it is known what it speaks, and these bytes have been read.
@@ -72,14 +78,16 @@ pub(super) async fn on_wire<R, W>(
     shared: &Shared,
     peer: Peer,
     held: Held,
-    wire: Wire,
-    bytes: &[u8],
+    counted: &mut Connection,
+    (wire, bytes): (Wire, &[u8]),
     (read, write): (R, W),
 ) -> Disconnect
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + 'static,
 {
+    counted.speaks(wire);
+    Span::current().record("wire", wire.as_str());
     let caller = shared.app.answering().connect(peer, wire);
     match wire {
         Wire::Classic => {

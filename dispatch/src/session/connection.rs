@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connection::Peer;
+use crate::metrics;
 use crate::session::id::{SessionId, SessionKey};
 use crate::session::manager::SessionManager;
 use crate::session::record::Session;
@@ -83,6 +84,7 @@ impl ConnectionSessions {
             *self.lock() = Some(session);
         }
         self.peer.set_logged_in(true);
+        metrics::logged_in(keep);
         Ok(id)
     }
 

@@ -12,6 +12,7 @@ use packetboat_framing::{Body, Chunk, Error, Part};
 use tokio::sync::Notify;
 
 use crate::bell::Ringer;
+use crate::metrics;
 pub(crate) use feed::{Feed, Waited};
 pub(crate) use resume::can_be_resumed;
 use slot::{Shared, Waiting};
@@ -201,6 +202,7 @@ impl Body for Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
+        metrics::attachment_received(self.taken);
         let mut slot = self.shared.lock();
         slot.dropped = true;
         slot.clear();

@@ -19,6 +19,7 @@ use crate::bell::Bell;
 use crate::driver::handling::{Running, begin};
 use crate::driver::{Held, Shared};
 use crate::error::Disconnect;
+use crate::metrics::Queued;
 use request::Request;
 
 /// With so many bytes of replies waiting, no new request is begun.
@@ -63,6 +64,7 @@ pub(crate) struct Unordered<'a, R, W> {
 struct Kept {
     head: Head,
     message: Vec<u8>,
+    _queued: Queued,
 }
 
 /// What stands beside a message.
@@ -187,7 +189,11 @@ where
                     if is_full {
                         let message = message.message.to_vec();
                         self.backlog_bytes += message.len();
-                        self.backlog.push_back(Kept { head, message });
+                        self.backlog.push_back(Kept {
+                            head,
+                            message,
+                            _queued: Queued::new(),
+                        });
                         continue;
                     }
                     let Head { request, framed } = head;

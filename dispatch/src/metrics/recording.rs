@@ -1,0 +1,227 @@
+//! Where each number is made. Keys are made once, so that recording allocates nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::metrics::{Key, Label, Level, Metadata, counter, with_recorder};
+
+use super::{
+    ATTACHMENT_BYTES_RECEIVED, ATTACHMENT_BYTES_SENT, CONNECTIONS_ACCEPTED, CONNECTIONS_CLOSED,
+    CONNECTIONS_OPEN, CONNECTIONS_REFUSED, MESSAGE_BYTES_RECEIVED, MESSAGE_BYTES_SENT,
+    REQUEST_SECONDS, REQUESTS, REQUESTS_IN_FLIGHT, REQUESTS_WAITING, SESSION_LOGINS,
+};
+use crate::error::Disconnect;
+use crate::outcome::Outcome;
+use crate::wire::Wire;
+
+static METADATA: Metadata<'static> =
+    Metadata::new("packetboat_dispatch", Level::INFO, Some(module_path!()));
+
+static OPEN: ByWire = by_wire(CONNECTIONS_OPEN);
+static IN_FLIGHT: ByWire = by_wire(REQUESTS_IN_FLIGHT);
+static RECEIVED: ByWire = by_wire(MESSAGE_BYTES_RECEIVED);
+static SENT: ByWire = by_wire(MESSAGE_BYTES_SENT);
+static WAITING: Key = Key::from_static_name(REQUESTS_WAITING);
+
+const UNDECIDED: &str = "undecided";
+
+/// One name for each wire, and for a connection that has not shown which.
+type ByWire = [Key; 3];
+
+const fn by_wire(name: &'static str) -> ByWire {
+    static CLASSIC: [Label; 1] = [Label::from_static_parts("wire", Wire::Classic.as_str())];
+    static NATIVE: [Label; 1] = [Label::from_static_parts("wire", Wire::Native.as_str())];
+    static NEITHER: [Label; 1] = [Label::from_static_parts("wire", UNDECIDED)];
+    [
+        Key::from_static_parts(name, &CLASSIC),
+        Key::from_static_parts(name, &NATIVE),
+        Key::from_static_parts(name, &NEITHER),
+    ]
+}
+
+fn of(keys: &ByWire, wire: Option<Wire>) -> &Key {
+    match wire {
+        Some(Wire::Classic) => &keys[0],
+        Some(Wire::Native) => &keys[1],
+        None => &keys[2],
+    }
+}
+
+fn add(key: &Key, by: u64) {
+    with_recorder(|recorder| recorder.register_counter(key, &METADATA).increment(by));
+}
+
+fn up(key: &Key) {
+    with_recorder(|recorder| recorder.register_gauge(key, &METADATA).increment(1.0));
+}
+
+fn down(key: &Key) {
+    with_recorder(|recorder| recorder.register_gauge(key, &METADATA).decrement(1.0));
+}
+
+/// A connection was not taken.
+pub(crate) fn refused(reason: &'static str) {
+    counter!(CONNECTIONS_REFUSED, "reason" => reason).increment(1);
+}
+
+/// A session was made.
+pub(crate) fn logged_in(kept: bool) {
+    let kept = if kept { "true" } else { "false" };
+    counter!(SESSION_LOGINS, "kept" => kept).increment(1);
+}
+
+/// A handler is done with its upload.
+pub(crate) fn attachment_received(bytes: u64) {
+    if bytes > 0 {
+        counter!(ATTACHMENT_BYTES_RECEIVED).increment(bytes);
+    }
+}
+
+/// Sending a file has ended.
+pub(crate) fn attachment_sent(bytes: u64) {
+    if bytes > 0 {
+        counter!(ATTACHMENT_BYTES_SENT).increment(bytes);
+    }
+}
+
+/// A connection that is open.
+pub(crate) struct Connection {
+    wire: Option<Wire>,
+    reason: &'static str,
+}
+
+impl Connection {
+    pub(crate) fn accepted() -> Self {
+        counter!(CONNECTIONS_ACCEPTED).increment(1);
+        up(of(&OPEN, None));
+        Self {
+            wire: None,
+            reason: "dropped",
+        }
+    }
+
+    /// It has shown its wire.
+    pub(crate) fn speaks(&mut self, wire: Wire) {
+        down(of(&OPEN, self.wire));
+        self.wire = Some(wire);
+        up(of(&OPEN, self.wire));
+    }
+
+    pub(crate) fn closed(mut self, disconnect: &Disconnect) {
+        self.reason = match disconnect {
+            Disconnect::Answered { .. } => "answered",
+            Disconnect::Closed => "closed",
+            Disconnect::Failed(error) if error.is_timeout() => "timeout",
+            Disconnect::Failed(error) if error.is_io() => "io",
+            Disconnect::Failed(_) => "protocol",
+            Disconnect::Panicked => "panicked",
+            Disconnect::Stopped => "stopped",
+            Disconnect::UploadCut { .. } => "upload_cut",
+        };
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        down(of(&OPEN, self.wire));
+        let reason = match std::thread::panicking() {
+            true => "panicked",
+            false => self.reason,
+        };
+        let wire = self.wire.map_or(UNDECIDED, Wire::as_str);
+        counter!(CONNECTIONS_CLOSED, "wire" => wire, "reason" => reason).increment(1);
+    }
+}
+
+/// What is recorded of one type of message.
+#[derive(Clone)]
+pub(crate) struct Meter(Arc<Keys>);
+
+struct Keys {
+    requests: [[Key; Outcome::ALL.len()]; 2],
+    seconds: Key,
+}
+
+impl Meter {
+    pub(crate) fn of(message_type: &'static str) -> Self {
+        let label = Label::from_static_parts("type", message_type);
+        let requests = [Wire::Classic, Wire::Native].map(|wire| {
+            Outcome::ALL.map(|outcome| {
+                let labels = vec![
+                    label.clone(),
+                    Label::from_static_parts("wire", wire.as_str()),
+                    Label::from_static_parts("outcome", outcome.as_str()),
+                ];
+                Key::from_parts(REQUESTS, labels)
+            })
+        });
+        let seconds = Key::from_parts(REQUEST_SECONDS, vec![label]);
+        Self(Arc::new(Keys { requests, seconds }))
+    }
+}
+
+/// A request that was begun. It is counted once, however it ends.
+pub(crate) struct Measure {
+    meter: Meter,
+    wire: Wire,
+    waits: bool,
+    outcome: Outcome,
+}
+
+impl Measure {
+    pub(crate) fn begin(meter: Meter, wire: Wire, received: usize) -> Self {
+        add(of(&RECEIVED, Some(wire)), received as u64);
+        Self {
+            meter,
+            wire,
+            waits: false,
+            outcome: Outcome::Dropped,
+        }
+    }
+
+    /// Its handler did not answer at once.
+    pub(crate) fn waits(&mut self) {
+        self.waits = true;
+        up(of(&IN_FLIGHT, Some(self.wire)));
+    }
+
+    /// It is answered, after so much time of its handler.
+    pub(crate) fn end(mut self, outcome: Outcome, own: impl FnOnce() -> Duration, sent: usize) {
+        self.outcome = outcome;
+        let seconds = own().as_secs_f64();
+        with_recorder(|recorder| {
+            let histogram = recorder.register_histogram(&self.meter.0.seconds, &METADATA);
+            histogram.record(seconds);
+        });
+        add(of(&SENT, Some(self.wire)), sent as u64);
+    }
+}
+
+impl Drop for Measure {
+    fn drop(&mut self) {
+        if self.waits {
+            down(of(&IN_FLIGHT, Some(self.wire)));
+        }
+        let wire = match self.wire {
+            Wire::Classic => 0,
+            Wire::Native => 1,
+        };
+        add(&self.meter.0.requests[wire][self.outcome as usize], 1);
+    }
+}
+
+/// A request that waits until answers have left.
+pub(crate) struct Queued(());
+
+impl Queued {
+    pub(crate) fn new() -> Self {
+        up(&WAITING);
+        Self(())
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        down(&WAITING);
+    }
+}
