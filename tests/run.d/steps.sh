@@ -68,7 +68,7 @@ COMMANDS
 # The whole workspace with every feature but the benchmarks' peers, which are other ORMs, whole, and take minutes to build.
 # All steps choose the same: another choice of packages or features gives their dependencies other features, and all that
 # stands on those is built anew.
-features=packetboat-dispatch/tower,packetboat-orm/mysql,packetboat-orm/postgres,packetboat-orm/sqlite,packetboat-orm/test
+features=packetboat-dispatch/metrics,packetboat-dispatch/schema,packetboat-dispatch/tls,packetboat-dispatch/tower,packetboat-orm/mysql,packetboat-orm/postgres,packetboat-orm/sqlite,packetboat-orm/test
 everything="--workspace --no-default-features --features $features"
 
 # What is published also without features; a long run looks at each of them alone, and at the benchmarks with their peers.

@@ -92,6 +92,9 @@ pub struct ServerConfig {
     /// Serve beyond this machine although not all is encrypted
     #[arg(long)]
     pub insecure: bool,
+    /// Tell Prometheus what the server counts, at http://ADDR/metrics
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:7879")]
+    pub metrics: Option<SocketAddr>,
     /// Bytes of one movie at most
     // 20 GiB: a long film in 4K, and still an hour at 45 Mbit/s.
     #[arg(long, value_name = "BYTES", default_value_t = 20 << 30)]

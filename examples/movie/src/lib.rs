@@ -17,6 +17,7 @@ pub mod health;
 pub mod library;
 pub mod logs;
 pub mod messages;
+pub mod metrics;
 pub mod migrate;
 pub mod models;
 pub mod names;

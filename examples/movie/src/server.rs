@@ -18,6 +18,7 @@ use crate::config::ServerConfig;
 use crate::database::{self, DatabaseError};
 use crate::handlers;
 use crate::library::{Library, LibraryError};
+use crate::metrics::{Exporter, MetricsError};
 use crate::models::{Movie, movie};
 use crate::sessions::DatabaseSessions;
 
@@ -48,6 +49,9 @@ pub enum StartError {
         /// What the system said.
         source: ServeError,
     },
+    /// Its metrics cannot be told.
+    #[error("the server cannot be measured")]
+    Metrics(#[from] MetricsError),
     /// It broke while it served.
     #[error("the server broke")]
     Serve(#[from] ServeError),
@@ -91,12 +95,20 @@ pub struct RunningServer {
     serving: JoinSet<Result<(), ServeError>>,
     /// The task that tidies up.
     _tidying: JoinSet<()>,
+    metrics: Option<SocketAddr>,
+    /// The same of what tells the numbers.
+    _exporting: JoinSet<()>,
 }
 
 impl RunningServer {
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where its numbers are told, if they are.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// What its handlers share.
@@ -138,8 +150,12 @@ impl RunningServer {
 /// goes on from there.
 pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
     let listen = config.listen;
-    if !listen.ip().is_loopback() && !config.encrypts_all() && !config.insecure {
-        return Err(StartError::Insecure { addr: listen });
+    let plain = (!config.encrypts_all()).then_some(listen);
+    // The numbers are told in plain, whatever is served.
+    for addr in [plain, config.metrics].into_iter().flatten() {
+        if !addr.ip().is_loopback() && !config.insecure {
+            return Err(StartError::Insecure { addr });
+        }
     }
     let certificates = match (&config.tls_cert, &config.tls_key) {
         (Some(chain), Some(key)) => Some(Certificates::from_pem_files(chain, key)?),
@@ -182,6 +198,12 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
     let dispatcher = handlers::dispatcher(app.clone(), sessions);
     let mut tidying = JoinSet::new();
     tidying.spawn(app.library.tidy());
+    let (mut metrics, mut exporting) = (None, JoinSet::new());
+    if let Some(addr) = config.metrics {
+        let exporter = Exporter::bind(addr).await?;
+        metrics = Some(exporter.local_addr().map_err(MetricsError::from)?);
+        exporting.spawn(exporter.serve());
+    }
     let mut serving = JoinSet::new();
     serving.spawn(server.limits(limits).serve(dispatcher));
     Ok(RunningServer {
@@ -191,6 +213,8 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
         stop,
         serving,
         _tidying: tidying,
+        metrics,
+        _exporting: exporting,
     })
 }
 
@@ -226,6 +250,9 @@ pub async fn run(config: ServerConfig) -> Result<(), StartError> {
         None => None,
     };
     let mut server = serve(config).await?;
+    if let Some(addr) = server.metrics {
+        println!("METRICS {addr}");
+    }
     println!("READY {}", server.addr);
     loop {
         let hung_up = async {

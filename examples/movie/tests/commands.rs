@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
-use std::io::Write;
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -119,6 +119,93 @@ async fn a_server_that_is_degraded_is_exit_code_one() {
         (output.status.code(), &*text(&output)),
         (Some(1), "degraded\n")
     );
+}
+
+/// A server as a process of its own, killed when the test ends.
+struct Child(std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn the_numbers_of_a_server_are_told_to_prometheus() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Command::new(env!("CARGO_BIN_EXE_movie"));
+    server
+        .args([
+            "server",
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics",
+            "127.0.0.1:0",
+        ])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped());
+    let mut server = Child(server.spawn().unwrap());
+    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
+    let mut said = |word: &str| {
+        let line = lines.next().unwrap().unwrap();
+        line.strip_prefix(word)
+            .unwrap_or_else(|| panic!("{line}"))
+            .to_owned()
+    };
+    let (metrics, addr) = (said("METRICS "), said("READY "));
+    let scrape = || {
+        let mut stream = TcpStream::connect(&metrics).unwrap();
+        let ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(ask.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(
+            head.contains(&format!("Content-Length: {}\r\n", text.len())),
+            "{head}"
+        );
+        text.to_owned()
+    };
+    for (server, code) in [(addr.clone(), 0), (format!("classic://{addr}"), 1)] {
+        let mut register = Command::new(env!("CARGO_BIN_EXE_movie"));
+        register
+            .args(["register", "ann", "--server", &server])
+            .env("MOVIE_SESSIONS", folder.path().join("sessions.json"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut register = register.spawn().unwrap();
+        register.stdin.take().unwrap().write_all(b"pw\n").unwrap();
+        assert_eq!(register.wait().unwrap().code(), Some(code));
+    }
+    let open = "packetboat_connections_open{wire=\"native\"} 0";
+    let mut text = scrape();
+    for _ in 0..1000 {
+        if text.contains(open) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+        text = scrape();
+    }
+    for line in [
+        open,
+        "# TYPE packetboat_requests_total counter",
+        "packetboat_requests_total{type=\"register\",wire=\"native\",outcome=\"ok\"} 1",
+        "packetboat_requests_total{type=\"register\",wire=\"classic\",outcome=\"refused\"} 1",
+        "packetboat_connections_accepted_total 2",
+        "packetboat_requests_in_flight{wire=\"native\"} 0",
+        "packetboat_request_seconds_bucket{type=\"register\",le=\"30\"} 2",
+        "packetboat_request_seconds_count{type=\"register\"} 2",
+        "# HELP packetboat_request_seconds A handler's own time",
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "no {line} in:\n{text}"
+        );
+    }
+    assert!(!text.contains("ann"), "{text}");
 }
 
 /// A server in this process, and a folder for the user.
