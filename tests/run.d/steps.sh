@@ -75,7 +75,7 @@ everything="--workspace --no-default-features --features $features"
 check_clippy() {
     local long=
     [ "$mode" != long ] || long=$(
-        for feature in orm/sqlite orm/postgres orm/mysql dispatch/tower; do
+        for feature in orm/sqlite orm/postgres orm/mysql dispatch/metrics dispatch/schema dispatch/tls dispatch/tower; do
             echo "cargo clippy -p packetboat-${feature%/*} --lib --features ${feature#*/} -- -D warnings"
         done
         echo "cargo clippy -p packetboat-bench --all-targets -- -D warnings"

@@ -5,7 +5,7 @@
 //! | `packetboat_connections_accepted_total` | counter | | connections that got a place |
 //! | `packetboat_connections_refused_total` | counter | `reason` | connections that got none: `server_full`, `address_full`; `not_accepted`: the system had none to give |
 //! | `packetboat_connections_open` | gauge | `wire` | connections that are open |
-//! | `packetboat_connections_closed_total` | counter | `wire`, `reason` | connections that have ended: `answered`, `closed`, `dropped`, `io`, `panicked`, `protocol`, `stopped`, `timeout`, `upload_cut` |
+//! | `packetboat_connections_closed_total` | counter | `wire`, `reason` | connections that have ended: `answered`, `closed`, `dropped`, `handshake`, `io`, `panicked`, `protocol`, `stopped`, `timeout`, `upload_cut` |
 //! | `packetboat_requests_total` | counter | `type`, `wire`, `outcome` | requests that were begun and have ended |
 //! | `packetboat_requests_in_flight` | gauge | `wire` | requests whose handler did not answer at once and is at work, also for a peer that has gone |
 //! | `packetboat_requests_waiting` | gauge | | requests of the native wire that wait until answers have left |

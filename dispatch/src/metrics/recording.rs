@@ -114,7 +114,10 @@ impl Connection {
             Disconnect::Failed(error) if error.is_timeout() => "timeout",
             Disconnect::Failed(error) if error.is_io() => "io",
             Disconnect::Failed(_) => "protocol",
+            Disconnect::Handshake(_) => "handshake",
+            Disconnect::HandshakeTimeout { .. } => "timeout",
             Disconnect::Panicked => "panicked",
+            Disconnect::Plain { .. } => "protocol",
             Disconnect::Stopped => "stopped",
             Disconnect::UploadCut { .. } => "upload_cut",
         };

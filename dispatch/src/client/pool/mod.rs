@@ -204,7 +204,7 @@ impl Pool {
         if let Some(key) = key {
             client = client.with_idempotency_key(key);
         }
-        let (reply, _) = client.exchange(message, None, |_| ()).await?;
+        let (reply, _) = client.exchange(message, None, None, |_| ()).await?;
         Ok(reply)
     }
 
