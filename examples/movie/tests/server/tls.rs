@@ -1,7 +1,7 @@
 //! Row N13: what is served beyond this machine, to whom, and a certificate that changes.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -123,6 +123,51 @@ async fn who_asks_for_encryption_is_never_served_in_plain() {
     let remote = open(addr.to_string(), Some(&certificate.chain)).await;
     let failure = remote.err().unwrap();
     assert!(matches!(failure, Failure::Local { .. }), "{failure:?}");
+    server.shutdown().await;
+}
+
+/// Half of what TLS takes is a mistake on the command line, and no server in plain.
+#[test]
+fn a_certificate_without_its_key_is_wrong_usage() {
+    for arguments in [
+        &["--tls-cert", "chain.pem"][..],
+        &["--tls-key", "key.pem"],
+        &["--tls", "required"],
+        &["--tls", "optional"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
+        let command = command.args(["server", "--listen", "127.0.0.1:0"]);
+        let output = command.args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "not READY");
+    }
+}
+
+/// Without `--tls-ca` it is the machine that says whom to trust.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_trusted_by_the_machine_is_trusted() {
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = Certificate::issue(dir.path());
+    let config = with_tls(&certificate, dir.path().join("data"), Tls::Required);
+    let server = server::serve(config).await.unwrap();
+    for scheme in ["tls", "classic+tls"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_movie"));
+        command
+            .arg("--server")
+            .arg(format!("{scheme}://{}", server.local_addr()))
+            .args(["register", scheme])
+            .env("SSL_CERT_FILE", &certificate.chain)
+            .env("MOVIE_SESSIONS", dir.path().join("sessions.json"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null());
+        let run = move || {
+            let mut child = command.spawn().unwrap();
+            child.stdin.take().unwrap().write_all(b"pw\n").unwrap();
+            child.wait().unwrap()
+        };
+        let status = tokio::task::spawn_blocking(run).await.unwrap();
+        assert!(status.success(), "{status}");
+    }
     server.shutdown().await;
 }
 
