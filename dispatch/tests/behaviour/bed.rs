@@ -46,7 +46,7 @@ enum Place {
     },
     Tcp(SocketAddr),
     #[cfg(feature = "tls")]
-    Tls(SocketAddr, Authority),
+    Tls(SocketAddr, Box<Authority>),
     Unix(TempDir),
 }
 
@@ -79,7 +79,7 @@ impl Bed {
                 let addr = server.local_addr().expect("it is bound");
                 let server = server.tls(authority.certificates(), TlsMode::Required);
                 tokio::spawn(server.limits(limits).serve(app));
-                Place::Tls(addr, authority)
+                Place::Tls(addr, Box::new(authority))
             }
             Over::Unix => {
                 let folder = tempfile::tempdir().expect("a folder");
