@@ -7,15 +7,20 @@ use std::path::Path;
 use packetboat_framing::{BodyExt, Chunk, Error, Source};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::ToSocketAddrs;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::{Builder, Runtime};
 
+#[cfg(feature = "tls")]
+use crate::client::TlsClientBuilder;
 use crate::client::error::ClientError;
 use crate::client::{Client as Async, ClientBuilder, ReplyBody};
 use crate::message::Message;
 use crate::session::SessionId;
 use crate::shape::{Flagged, Shape};
+#[cfg(feature = "tls")]
+use crate::tls::{ReadHalf, WriteHalf};
 
 /// A connection to a server, on a small runtime of its own that runs only during calls.
 ///
@@ -30,9 +35,9 @@ use crate::shape::{Flagged, Shape};
 /// println!("{}", client.call(Echo { text: "hello".into() })?.text);
 /// # Ok(()) }
 /// ```
-pub struct Client<Sh = Flagged> {
+pub struct Client<Sh = Flagged, R = OwnedReadHalf, W = OwnedWriteHalf> {
     // Dropped after the client, whose socket is registered with it.
-    client: Async<Sh>,
+    client: Async<Sh, R, W>,
     runtime: Runtime,
 }
 
@@ -62,14 +67,39 @@ impl<Sh: Shape> Client<Sh> {
     ///
     /// Inside an async task.
     pub fn with(builder: ClientBuilder<Sh>, addr: impl ToSocketAddrs) -> Result<Self, ClientError> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(ClientError::Connect)?;
+        let runtime = runtime()?;
         let client = runtime.block_on(builder.connect(addr))?;
         Ok(Self { client, runtime })
     }
+}
 
+#[cfg(feature = "tls")]
+impl<Sh: Shape> Client<Sh, ReadHalf, WriteHalf> {
+    /// Connects through TLS, with what the builder says.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Client::connect), and [`ClientError::Tls`].
+    ///
+    /// # Panics
+    ///
+    /// Inside an async task.
+    pub fn with_tls(
+        builder: TlsClientBuilder<Sh>,
+        addr: impl ToSocketAddrs,
+    ) -> Result<Self, ClientError> {
+        let runtime = runtime()?;
+        let client = runtime.block_on(builder.connect(addr))?;
+        Ok(Self { client, runtime })
+    }
+}
+
+impl<Sh, R, W> Client<Sh, R, W>
+where
+    Sh: Shape,
+    R: AsyncRead + Unpin + Send,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
     /// Sends a message and gives its reply.
     ///
     /// # Errors
@@ -119,7 +149,10 @@ impl<Sh: Shape> Client<Sh> {
     /// # Panics
     ///
     /// Inside an async task.
-    pub fn call_for_file<M>(&mut self, message: M) -> Result<(M::Reply, Download<'_>), ClientError>
+    pub fn call_for_file<M>(
+        &mut self,
+        message: M,
+    ) -> Result<(M::Reply, Download<'_, R>), ClientError>
     where
         M: Message + Serialize,
         M::Reply: DeserializeOwned,
@@ -145,7 +178,12 @@ impl<Sh: Shape> Client<Sh> {
     }
 }
 
-impl<Sh> fmt::Debug for Client<Sh> {
+fn runtime() -> Result<Runtime, ClientError> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(ClientError::Connect)
+}
+
+impl<Sh, R, W> fmt::Debug for Client<Sh, R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.client.fmt(f)
     }
@@ -153,14 +191,14 @@ impl<Sh> fmt::Debug for Client<Sh> {
 
 /// The file that follows a reply, to be read or saved. What is left of it when it is dropped is
 /// thrown away before the next call.
-pub struct Download<'a> {
-    body: ReplyBody<'a, OwnedReadHalf>,
+pub struct Download<'a, R = OwnedReadHalf> {
+    body: ReplyBody<'a, R>,
     runtime: &'a Runtime,
     chunk: Option<Chunk>,
     at: usize,
 }
 
-impl Download<'_> {
+impl<R: AsyncRead + Unpin + Send> Download<'_, R> {
     /// Saves what is left as the file `path`, as `BodyExt::save`: under a temporary name, synced,
     /// then renamed over `path`. Gives its length.
     ///
@@ -176,7 +214,7 @@ impl Download<'_> {
     }
 }
 
-impl Read for Download<'_> {
+impl<R: AsyncRead + Unpin + Send> Read for Download<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -199,7 +237,7 @@ impl Read for Download<'_> {
     }
 }
 
-impl fmt::Debug for Download<'_> {
+impl<R> fmt::Debug for Download<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.body.fmt(f)
     }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
 
 use crate::authority::{Authority, NAME, authority};
-use crate::world::{AskHow, Plan};
+use crate::world::{AskHow, GetFilm, Plan};
 
 fn trusting(authority: &Authority) -> ClientTls {
     ClientTls::with_pem(authority.root(), NAME).expect("a root")
@@ -203,6 +203,35 @@ async fn a_server_that_says_nothing_has_the_time_of_a_connection() {
         };
         assert_eq!(wait, Wait::Connect);
     }
+}
+
+#[test]
+fn a_program_that_is_not_async_speaks_through_tls() {
+    use packetboat_dispatch::client::blocking;
+    use std::io::Read;
+
+    let authority = authority();
+    let film = authority.path("film");
+    std::fs::write(&film, "some bytes").expect("written");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let plan = Plan {
+        film,
+        ..Plan::tls(authority.certificates(), Required)
+    };
+    let server = runtime.block_on(plan.serve());
+    let builder = Client::builder().tls(trusting(&authority));
+    let mut client = blocking::Client::with_tls(builder, server.addr).expect("TLS");
+    assert!(client.call(HOW).expect("an answer").encrypted);
+    let (reply, mut download) = client.call_for_file(GetFilm {}).expect("a film");
+    assert_eq!(reply.size, 10);
+    let mut got = String::new();
+    download.read_to_string(&mut got).expect("all of it");
+    assert_eq!(got, "some bytes");
+    let stranger = ClientTls::with_pem(crate::authority::authority().root(), NAME);
+    let builder = Client::builder().tls(stranger.expect("a root"));
+    let refused = blocking::Client::with_tls(builder, server.addr);
+    let error = refused.expect_err("nobody vouches for it");
+    assert!(matches!(error, ClientError::Tls { .. }), "{error:?}");
 }
 
 /// Nothing is left then that a last word could leave by.
