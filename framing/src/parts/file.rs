@@ -29,7 +29,8 @@ pub struct PartFile {
     list: List,
     paths: Paths,
     whole: Whole,
-    verifier: Verifier,
+    /// Boxed: 2 KiB, and a part is moved with each of its pieces.
+    verifier: Box<Verifier>,
     /// Where the next value is recorded.
     record_at: u64,
 }
@@ -56,13 +57,17 @@ impl PartFile {
         list.cut(&whole, &groups)?;
         data.set_len(groups.covered())?;
         data.seek(SeekFrom::Start(groups.covered()))?;
+        if groups.values().is_empty() {
+            // Its names are new, perhaps, and what is synced later must not go with them.
+            File::open(save::folder(&paths.data))?.sync_all()?;
+        }
         let record_at = groups.covered() + Parts::UNSYNCED_BYTES;
         Ok(Some(Self {
             data,
             list,
             paths,
             whole,
-            verifier: Verifier::resume(groups),
+            verifier: Box::new(Verifier::resume(groups)),
             record_at,
         }))
     }
