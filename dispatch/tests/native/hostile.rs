@@ -157,6 +157,36 @@ async fn an_upload_that_is_not_what_its_digest_says_is_refused() {
 }
 
 #[tokio::test]
+async fn an_empty_upload_is_held_against_its_digest_as_any_other() {
+    let (io, _serving) = connect(&World::default(), Limits::default());
+    let mut raw = Raw::greet(io).await;
+    let right = packetboat_framing::native::Digest::of(b"");
+    for (digest, is_right) in [(right, true), ([7; 32].into(), false)] {
+        let outgoing = Outgoing {
+            extensions: Extensions {
+                digest: Some(digest),
+                ..Extensions::default()
+            },
+            attachment: Some(Attached {
+                size: Some(0),
+                ..Attached::default()
+            }),
+            ..Outgoing::json()
+        };
+        let message = r#"{"type": "count", "size": 0, "pause_ms": 0}"#;
+        let request = raw.send(&outgoing, message).await;
+        raw.frame(FrameHeader::control(Kind::End, request, 0), b"")
+            .await;
+        if is_right {
+            assert!(raw.reply(request).await.contains("\"bytes\":0"));
+        } else {
+            let refused = (Code::DIGEST_MISMATCH, "digest_mismatch".to_owned());
+            assert_eq!(raw.error(request).await, refused);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_size_that_the_message_states_otherwise_is_refused() {
     let (io, _serving) = connect(&World::default(), Limits::default());
     let mut raw = Raw::greet(io).await;
