@@ -133,6 +133,15 @@ pub(super) fn scripts() -> Vec<Script> {
             Stated::Wrong,
             Stated::Nothing,
         ),
+        script("digests.wrong-of-an-empty-one", |peer| {
+            let id = peer.offer(0, 0, &[(DIGEST, &[7; 32])])?;
+            peer.end(id);
+            let answer = answer_behind_credit(peer, id)?;
+            if (answer.kind, answer.value) != (ERROR, DIGEST_MISMATCH) {
+                return wrong(format!("{}, a mismatch was due", super::shown(&answer)));
+            }
+            lives(peer, id)
+        }),
         digest("digests.wrong-in-both", Stated::Wrong, Stated::Wrong),
     ];
     uploads
