@@ -278,6 +278,20 @@ mod tests {
         assert!(matches!(error, Error::IdleTimeout { .. }), "{error}");
     }
 
+    #[tokio::test]
+    async fn an_empty_upload_is_verified_before_it_is_saved() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        for (digest, is_right) in [(Digest::from([7; 32]), false), (Digest::of(b""), true)] {
+            let bell = Arc::<crate::bell::Bell>::default();
+            let (mut upload, feed) = upload_with_bell(0, Some(digest), bell.ringer(1));
+            feed.end(None);
+            let saved = upload.save(&path).await;
+            assert_eq!(saved.is_ok(), is_right, "{saved:?}");
+            assert_eq!(path.exists(), is_right);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn only_waiting_for_the_peer_is_counted() {
         let (mut upload, feed) = upload(2);
