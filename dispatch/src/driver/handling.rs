@@ -152,7 +152,7 @@ impl Waiting {
     /// limit: the clock stands while it waits for its upload, which the lowest body rate polices.
     /// The client's deadline counts all time.
     async fn run(mut self, app: &App, limit: Duration, stop: Option<Arc<Notify>>) -> Response {
-        let Ended { outcome, response } = self.to_its_end(app, limit, stop).await;
+        let Ended { outcome, response } = self.finish(app, limit, stop).await;
         self.span.record("outcome", outcome.as_str());
         let (since, waited) = (self.since, &self.waited);
         let own = || own_time(since, waited.as_ref());
@@ -160,7 +160,7 @@ impl Waiting {
         response
     }
 
-    async fn to_its_end(&mut self, app: &App, limit: Duration, stop: Option<Arc<Notify>>) -> Ended {
+    async fn finish(&mut self, app: &App, limit: Duration, stop: Option<Arc<Notify>>) -> Ended {
         let wire = self.wire;
         let mut run = std::future::poll_fn(|cx| poll_caught(&mut self.handling, app, wire, cx));
         let mut left = limit.saturating_sub(self.since.elapsed());

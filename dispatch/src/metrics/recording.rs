@@ -191,11 +191,8 @@ impl Measure {
     /// It is answered, after so much time of its handler.
     pub(crate) fn end(mut self, outcome: Outcome, own: impl FnOnce() -> Duration, sent: usize) {
         self.outcome = outcome;
-        let seconds = own().as_secs_f64();
-        with_recorder(|recorder| {
-            let histogram = recorder.register_histogram(&self.meter.0.seconds, &METADATA);
-            histogram.record(seconds);
-        });
+        let (seconds, key) = (own().as_secs_f64(), &self.meter.0.seconds);
+        with_recorder(|recorder| recorder.register_histogram(key, &METADATA).record(seconds));
         add(of(&SENT, Some(self.wire)), sent as u64);
     }
 }
