@@ -1,5 +1,8 @@
 //! Spans say which connection, from where, on which wire, which type and how it ended; no more.
 
+#[cfg(feature = "tls")]
+#[path = "common/authority.rs"]
+mod authority;
 #[allow(dead_code, reason = "not every transport is tried here")]
 #[path = "behaviour/bed.rs"]
 mod bed;

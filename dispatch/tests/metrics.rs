@@ -1,6 +1,9 @@
 //! Every number of a scripted exchange is exactly right, on both wires, and gauges end at zero.
 #![cfg(feature = "metrics")]
 
+#[cfg(feature = "tls")]
+#[path = "common/authority.rs"]
+mod authority;
 #[allow(dead_code, reason = "not every transport is tried here")]
 #[path = "behaviour/bed.rs"]
 mod bed;

@@ -284,7 +284,7 @@ mod tests {
         let path = folder.path().join("file");
         for (digest, is_right) in [(Digest::from([7; 32]), false), (Digest::of(b""), true)] {
             let bell = Arc::<crate::bell::Bell>::default();
-            let (mut upload, feed) = upload_with_bell(0, Some(digest), bell.ringer(1));
+            let (mut upload, feed) = upload_with_bell(0, Some(digest), false, bell.ringer(1));
             feed.end(None);
             let saved = upload.save(&path).await;
             assert_eq!(saved.is_ok(), is_right, "{saved:?}");

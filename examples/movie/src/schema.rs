@@ -38,12 +38,13 @@ pub struct Options {
 pub async fn schema() -> Result<Schema, Box<dyn Error + Send + Sync>> {
     let folder = tempfile::tempdir()?;
     let config = ServerConfig::default();
+    let (reserve, keep) = (config.disk_reserve_percent, config.keep_unfinished);
     // Nothing of it is asked, so the database has no tables.
     let app = App {
         db: orm::sqlite::open(folder.path().join(SQLITE_FILE))
             .await?
             .into(),
-        library: Arc::new(Library::open(folder.path(), config.disk_reserve_percent)?),
+        library: Arc::new(Library::open(folder.path(), reserve, keep).await?),
         rules: Rules::from(&config),
         passwords: Passwords::new(config.password_cost, config.passwords_waiting),
     };
