@@ -1,21 +1,21 @@
 //! The client of both servers: the same blocking code for either.
 
 use std::{
-    error::Error,
     fs::File,
     io::Read,
     net::TcpStream,
     time::{Duration, Instant},
 };
 
+use crate::error::BoxError;
 use crate::server::{message, reply, send_file};
 
 /// Asks for the file and reads it. Gives the time from the request to the last byte, and shows
 /// each piece to `look`.
 pub(crate) fn down(
     stream: &mut TcpStream,
-    mut look: impl FnMut(&[u8]) -> Result<(), Box<dyn Error>>,
-) -> Result<Duration, Box<dyn Error>> {
+    mut look: impl FnMut(&[u8]) -> Result<(), BoxError>,
+) -> Result<Duration, BoxError> {
     let mut buffer = vec![0; 1024 * 1024];
     let start = Instant::now();
     reply(stream, b"down")?;
@@ -35,7 +35,7 @@ pub(crate) fn down(
 
 /// Sends the file. Gives the time from the request to the reply, which comes once the file is
 /// durable.
-pub(crate) fn up(stream: &mut TcpStream, file: &File) -> Result<Duration, Box<dyn Error>> {
+pub(crate) fn up(stream: &mut TcpStream, file: &File) -> Result<Duration, BoxError> {
     let len = file.metadata()?.len();
     let start = Instant::now();
     reply(stream, len.to_string().as_bytes())?;

@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    error::Error,
     fs::{self, File},
     io::{BufRead, BufReader, BufWriter, Read, Seek, Write},
     net::TcpStream,
@@ -15,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     client,
+    error::BoxError,
     movie::Movie,
     process::Process,
     server::{self, DOWN, Kind, UP},
@@ -62,7 +62,7 @@ struct Peer {
 }
 
 /// Measures, and prints medians.
-pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let parent = args.folder.clone().unwrap_or_else(env::temp_dir);
     let folder = tempfile::Builder::new()
         .prefix("packetboat-bench")
@@ -101,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     report(args, &samples)
 }
 
-fn report(args: &Args, samples: &[[Vec<Sample>; 3]; 2]) -> Result<(), Box<dyn Error>> {
+fn report(args: &Args, samples: &[[Vec<Sample>; 3]; 2]) -> Result<(), BoxError> {
     let mut out = serde_json::Map::new();
     for (way, name) in ["down", "up"].into_iter().enumerate() {
         let mut row = serde_json::Map::new();
@@ -145,7 +145,7 @@ fn median(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
 }
 
 impl Peer {
-    fn start(kind: Kind, folder: &Path) -> Result<Self, Box<dyn Error>> {
+    fn start(kind: Kind, folder: &Path) -> Result<Self, BoxError> {
         let name = format!("{kind:?}").to_lowercase();
         let own = folder.join(&name);
         fs::create_dir(&own)?;
@@ -170,7 +170,7 @@ impl Peer {
     }
 
     /// Both ways once, unmeasured: that the bytes are the same, and warm caches for all.
-    fn check(&mut self, path: &Path) -> Result<(), Box<dyn Error>> {
+    fn check(&mut self, path: &Path) -> Result<(), BoxError> {
         let mut original = File::open(path)?;
         client::down(&mut self.stream, |piece| same(&mut original, piece))?;
         client::up(&mut self.stream, &File::open(path)?)?;
@@ -185,7 +185,7 @@ impl Peer {
         Ok(server::clear(&self.folder)?)
     }
 
-    fn down(&mut self) -> Result<Sample, Box<dyn Error>> {
+    fn down(&mut self) -> Result<Sample, BoxError> {
         let mut bytes = 0;
         self.measure(|stream| {
             let time = client::down(stream, |piece| {
@@ -196,7 +196,7 @@ impl Peer {
         })
     }
 
-    fn up(&mut self, path: &Path) -> Result<Sample, Box<dyn Error>> {
+    fn up(&mut self, path: &Path) -> Result<Sample, BoxError> {
         let file = File::open(path)?;
         let len = file.metadata()?.len();
         let sample = self.measure(|stream| Ok((len, client::up(stream, &file)?.as_secs_f64())))?;
@@ -206,8 +206,8 @@ impl Peer {
 
     fn measure(
         &mut self,
-        transfer: impl FnOnce(&mut TcpStream) -> Result<(u64, f64), Box<dyn Error>>,
-    ) -> Result<Sample, Box<dyn Error>> {
+        transfer: impl FnOnce(&mut TcpStream) -> Result<(u64, f64), BoxError>,
+    ) -> Result<Sample, BoxError> {
         let process = Process(self.child.id());
         measure(process, self.fresh, || transfer(&mut self.stream))
     }
@@ -217,8 +217,8 @@ impl Peer {
 fn measure(
     process: Process,
     fresh: u64,
-    transfer: impl FnOnce() -> Result<(u64, f64), Box<dyn Error>>,
-) -> Result<Sample, Box<dyn Error>> {
+    transfer: impl FnOnce() -> Result<(u64, f64), BoxError>,
+) -> Result<Sample, BoxError> {
     process.reset_peak()?;
     let cpu = process.cpu()?;
     let (bytes, seconds) = transfer()?;
@@ -238,7 +238,7 @@ struct Whole {
 
 impl Whole {
     /// Starts it, and sends the file up and down once, unmeasured, to see that the bytes are the same.
-    fn start(program: &Path, folder: &Path, source: &Path) -> Result<Self, Box<dyn Error>> {
+    fn start(program: &Path, folder: &Path, source: &Path) -> Result<Self, BoxError> {
         let mut movie = Movie::start(program, folder, source)?;
         let fresh = Process(movie.child.id()).reset_peak()?;
         movie.up()?;
@@ -249,7 +249,7 @@ impl Whole {
     }
 
     /// A new movie up, and down again.
-    fn both(&mut self) -> Result<(Sample, Sample), Box<dyn Error>> {
+    fn both(&mut self) -> Result<(Sample, Sample), BoxError> {
         let (process, len) = (
             Process(self.movie.child.id()),
             self.movie.source().metadata()?.len(),
@@ -272,7 +272,7 @@ impl Drop for Peer {
     }
 }
 
-fn same(original: &mut File, piece: &[u8]) -> Result<(), Box<dyn Error>> {
+fn same(original: &mut File, piece: &[u8]) -> Result<(), BoxError> {
     let mut expected = vec![0; piece.len()];
     original.read_exact(&mut expected)?;
     if expected == piece {
@@ -283,7 +283,7 @@ fn same(original: &mut File, piece: &[u8]) -> Result<(), Box<dyn Error>> {
 }
 
 /// A file in which every 8 bytes are different.
-fn write_file(path: &Path, len: u64) -> Result<(), Box<dyn Error>> {
+pub(crate) fn write_file(path: &Path, len: u64) -> Result<(), BoxError> {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
     for i in 0..len / 8 {
         file.write_all(&(i.wrapping_mul(0x9E37_79B9_7F4A_7C15)).to_le_bytes())?;

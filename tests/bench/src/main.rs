@@ -1,8 +1,10 @@
 //! Measures the crates against their peers.
 
 mod client;
+mod codec;
+mod error;
 mod files;
-mod frames;
+mod machine;
 mod movie;
 #[cfg_attr(
     not(feature = "peers"),
@@ -11,6 +13,7 @@ mod movie;
 mod orm;
 mod process;
 mod server;
+mod statistics;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -25,10 +28,10 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// A frame encoded and decoded, against memcpy and tokio-util's LengthDelimitedCodec.
+    Codec(codec::Args),
     /// A large file down and up, against a blocking sendfile and a blocking read/write loop.
     Files(files::Args),
-    /// A frame of 64 bytes, encoded and decoded.
-    Frames,
     /// The orm, against hand-written sqlx, SeaORM, Diesel and rusqlite.
     Orm(orm::Args),
     /// One of the servers that `files` starts.
@@ -43,8 +46,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
+        Command::Codec(args) => codec::run(&args),
         Command::Files(args) => files::run(&args),
-        Command::Frames => frames::run(),
         Command::Orm(args) => orm::run(args),
         Command::Serve { kind, folder } => server::run(kind, &folder),
     };

@@ -1,7 +1,6 @@
 //! The movie server as a whole, which also looks who is calling, hashes what it receives, and writes rows.
 
 use std::{
-    error::Error,
     fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Read},
     net::TcpStream,
@@ -13,6 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::error::BoxError;
 use crate::server::{message, reply, send_file};
 
 /// A movie server in a process of its own, and an admin's and a user's connection to it.
@@ -29,11 +29,7 @@ pub(crate) struct Movie {
 
 impl Movie {
     /// Starts the program `movie` in an empty folder, to send copies of `source`.
-    pub(crate) fn start(
-        program: &Path,
-        folder: &Path,
-        source: &Path,
-    ) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(program: &Path, folder: &Path, source: &Path) -> Result<Self, BoxError> {
         fs::create_dir(folder)?;
         let mut child = Command::new(program)
             .args([
@@ -53,7 +49,7 @@ impl Movie {
         BufReader::new(out).read_line(&mut ready)?;
         let address = ready.trim().strip_prefix("READY ");
         let address = address.ok_or("the movie server is not ready")?;
-        let enter = |kind: &str| -> Result<(TcpStream, Value), Box<dyn Error>> {
+        let enter = |kind: &str| -> Result<(TcpStream, Value), BoxError> {
             let mut stream = TcpStream::connect(address)?;
             stream.set_nodelay(true)?;
             let who = |step: &str| json!({"type": step, "name": kind, "password": "pw", "user_type": kind});
@@ -75,7 +71,7 @@ impl Movie {
     }
 
     /// Sends a movie. Gives the time from the request to the reply, which comes once it is durable.
-    pub(crate) fn up(&mut self) -> Result<Duration, Box<dyn Error>> {
+    pub(crate) fn up(&mut self) -> Result<Duration, BoxError> {
         self.times += 1;
         self.source.write_all_at(&self.times.to_le_bytes(), 0)?;
         let (len, name) = (self.source.metadata()?.len(), self.times.to_string());
@@ -101,8 +97,8 @@ impl Movie {
     /// Fetches the last movie. Gives the time from the request to the last byte, and shows each piece to `look`.
     pub(crate) fn down(
         &mut self,
-        mut look: impl FnMut(&[u8]) -> Result<(), Box<dyn Error>>,
-    ) -> Result<Duration, Box<dyn Error>> {
+        mut look: impl FnMut(&[u8]) -> Result<(), BoxError>,
+    ) -> Result<Duration, BoxError> {
         let mut buffer = vec![0; 1024 * 1024];
         let (user, session) = &mut self.user;
         let request = json!({"type": "download_movie", "session": session, "movie_id": self.id});
@@ -135,13 +131,13 @@ impl Drop for Movie {
     }
 }
 
-fn call(stream: &mut TcpStream, request: &Value) -> Result<Value, Box<dyn Error>> {
+fn call(stream: &mut TcpStream, request: &Value) -> Result<Value, BoxError> {
     reply(stream, &serde_json::to_vec(request)?)?;
     accepted(stream)
 }
 
 /// The next reply, which must not be a refusal.
-fn accepted(stream: &mut TcpStream) -> Result<Value, Box<dyn Error>> {
+fn accepted(stream: &mut TcpStream) -> Result<Value, BoxError> {
     let answer = message(stream)?.ok_or("the server left")?;
     let answer: Value = serde_json::from_slice(&answer)?;
     if answer["flag"] == true {

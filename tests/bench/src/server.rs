@@ -1,7 +1,6 @@
 //! The two servers that are compared: framing, and blocking calls by hand.
 
 use std::{
-    error::Error,
     fs::{self, File},
     io::{self, Read, Write},
     net::{TcpListener, TcpStream},
@@ -10,6 +9,8 @@ use std::{
 
 use clap::ValueEnum;
 use packetboat_framing::{BodyExt, Connection, Limits, Prefix, Source};
+
+use crate::error::BoxError;
 
 /// Which of the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,7 +27,7 @@ pub(crate) const DOWN: &str = "down.bin";
 pub(crate) const UP: &str = "up.bin";
 
 /// Serves one connection after another, until it is killed. Prints its address first.
-pub(crate) fn run(kind: Kind, folder: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(kind: Kind, folder: &Path) -> Result<(), BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
     match kind {
@@ -40,7 +41,7 @@ pub(crate) fn run(kind: Kind, folder: &Path) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn framing(listener: TcpListener, folder: &Path) -> Result<(), Box<dyn Error>> {
+async fn framing(listener: TcpListener, folder: &Path) -> Result<(), BoxError> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
@@ -73,7 +74,7 @@ async fn answer(
     Ok(())
 }
 
-fn blocking(listener: &TcpListener, folder: &Path) -> Result<(), Box<dyn Error>> {
+fn blocking(listener: &TcpListener, folder: &Path) -> Result<(), BoxError> {
     let mut buffer = vec![0; 256 * 1024];
     loop {
         let (mut stream, _) = listener.accept()?;

@@ -9,6 +9,7 @@ use super::{
     database::{Database, Kind},
     work::Work,
 };
+use crate::statistics::turn;
 
 /// How long the clock runs for each peer in a round, at least for the fastest of them.
 const SAMPLE: Duration = Duration::from_millis(4);
@@ -57,13 +58,7 @@ pub(super) async fn measure(
     let times = (SAMPLE.as_nanos() / fastest.as_nanos().max(1)).clamp(1, 200) as u32;
     for round in 0..rounds {
         for place in 0..peers.len() {
-            // Rotated, and every second round backwards: who comes first one time comes last the other.
-            let at = (place + round / 2) % peers.len();
-            let at = if round % 2 == 0 {
-                at
-            } else {
-                peers.len() - 1 - at
-            };
+            let at = turn(round, place, peers.len());
             let (time, cpu) = sample(work, peers[at].as_mut(), times).await?;
             measured[at]
                 .time

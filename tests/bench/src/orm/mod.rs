@@ -25,14 +25,13 @@ mod rusqlite;
 mod sea_orm;
 mod work;
 
-use std::{error::Error, future::Future, pin::Pin};
+use std::{future::Future, pin::Pin};
 
 use self::{
     database::{Database, Kind},
     work::Work,
 };
-
-type BoxError = Box<dyn Error + Send + Sync>;
+use crate::error::BoxError;
 
 /// The future of one work done once. It says how many rows came back or were written.
 type Ran<'a> = Pin<Box<dyn Future<Output = Result<usize, BoxError>> + Send + 'a>>;
@@ -67,14 +66,14 @@ pub(crate) struct Args {
 }
 
 /// Measures, and prints a line for each work and peer.
-pub(crate) fn run(args: Args) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(args: Args) -> Result<(), BoxError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
     // In a task, as the handlers of a server are.
     let outcome = runtime.block_on(runtime.spawn(all(args)))?;
-    outcome.map_err(|error| -> Box<dyn Error> { error })
+    outcome
 }
 
 async fn all(args: Args) -> Result<(), BoxError> {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{database::Kind, measure::Measured, work::Work};
+use crate::statistics::{median, quantile, ratios, rounded};
 
 /// Prints as results come.
 pub(super) struct Report {
@@ -49,7 +50,7 @@ impl Report {
                     ("cpu", quantile(&cpu, 0.5)),
                     ("allocations", allocations),
                 ] {
-                    let ratio = (ratio * 1000.0).round() / 1000.0;
+                    let ratio = rounded(ratio);
                     println!(
                         "{}",
                         json!({"bench": "orm", "db": self.kind.to_string(), "work": work.to_string(), "peer": peer.name, "unit": unit, "ratio": ratio})
@@ -75,31 +76,7 @@ impl Report {
     }
 }
 
-/// Ours by the peer's, round by round, sorted.
-fn ratios(ours: &[f64], peer: &[f64]) -> Vec<f64> {
-    let mut ratios: Vec<f64> = ours
-        .iter()
-        .zip(peer)
-        .map(|(ours, peer)| ours / peer)
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios
-}
-
 /// The median in microseconds.
 fn micros(seconds: &[f64]) -> f64 {
-    let mut sorted = seconds.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    quantile(&sorted, 0.5) * 1e6
-}
-
-/// What so large a part of the sorted values is below.
-fn quantile(sorted: &[f64], part: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else {
-        return f64::NAN;
-    };
-    let at = last as f64 * part;
-    let (low, high) = (at.floor(), at.ceil());
-    let (low_value, high_value) = (sorted[low as usize], sorted[high as usize]);
-    low_value + (high_value - low_value) * (at - low)
+    median(seconds) * 1e6
 }
