@@ -1,5 +1,6 @@
 //! Measures the crates against their peers.
 
+mod app;
 mod client;
 mod codec;
 mod error;
@@ -12,6 +13,8 @@ mod movie;
 )]
 mod orm;
 mod process;
+mod rpc;
+mod served;
 mod server;
 mod statistics;
 
@@ -34,6 +37,8 @@ enum Command {
     Files(files::Args),
     /// The orm, against hand-written sqlx, SeaORM, Diesel and rusqlite.
     Orm(orm::Args),
+    /// A small request and its reply, against hand-written servers and other frameworks.
+    Rpc(rpc::Args),
     /// One of the servers that `files` starts.
     #[command(hide = true)]
     Serve {
@@ -42,6 +47,12 @@ enum Command {
         /// The folder with the file to send, where received ones go.
         folder: PathBuf,
     },
+    /// One of the servers that `rpc` starts.
+    #[command(hide = true)]
+    ServeRpc {
+        /// Which one.
+        kind: rpc::Kind,
+    },
 }
 
 fn main() -> ExitCode {
@@ -49,6 +60,8 @@ fn main() -> ExitCode {
         Command::Codec(args) => codec::run(&args),
         Command::Files(args) => files::run(&args),
         Command::Orm(args) => orm::run(args),
+        Command::Rpc(args) => rpc::run(&args),
+        Command::ServeRpc { kind } => rpc::serve(kind),
         Command::Serve { kind, folder } => server::run(kind, &folder),
     };
     match result {
