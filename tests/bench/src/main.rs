@@ -1,6 +1,7 @@
 //! Measures the crates against their peers.
 
 mod app;
+mod behind;
 mod client;
 mod codec;
 mod error;
@@ -31,6 +32,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// A small reply behind a large file on one native connection.
+    Behind(behind::Args),
     /// A frame encoded and decoded, against memcpy and tokio-util's LengthDelimitedCodec.
     Codec(codec::Args),
     /// A large file down and up, against a blocking sendfile and a blocking read/write loop.
@@ -47,6 +50,12 @@ enum Command {
         /// The folder with the file to send, where received ones go.
         folder: PathBuf,
     },
+    /// The dispatcher that is measured, for `behind`, `files` and `idle`.
+    #[command(hide = true)]
+    ServeApp {
+        /// The folder with the file to send, where received ones go.
+        folder: PathBuf,
+    },
     /// One of the servers that `rpc` starts.
     #[command(hide = true)]
     ServeRpc {
@@ -57,10 +66,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
+        Command::Behind(args) => behind::run(&args),
         Command::Codec(args) => codec::run(&args),
         Command::Files(args) => files::run(&args),
         Command::Orm(args) => orm::run(args),
         Command::Rpc(args) => rpc::run(&args),
+        Command::ServeApp { folder } => app::run(folder),
         Command::ServeRpc { kind } => rpc::serve(kind),
         Command::Serve { kind, folder } => server::run(kind, &folder),
     };
