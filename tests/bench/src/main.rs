@@ -6,6 +6,7 @@ mod client;
 mod codec;
 mod error;
 mod files;
+mod idle;
 mod machine;
 mod movie;
 #[cfg_attr(
@@ -38,6 +39,8 @@ enum Command {
     Codec(codec::Args),
     /// A large file down and up, against a blocking sendfile and a blocking read/write loop.
     Files(files::Args),
+    /// The memory of an idle connection.
+    Idle(idle::Args),
     /// The orm, against hand-written sqlx, SeaORM, Diesel and rusqlite.
     Orm(orm::Args),
     /// A small request and its reply, against hand-written servers and other frameworks.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Behind(args) => behind::run(&args),
         Command::Codec(args) => codec::run(&args),
         Command::Files(args) => files::run(&args),
+        Command::Idle(args) => idle::run(&args),
         Command::Orm(args) => orm::run(args),
         Command::Rpc(args) => rpc::run(&args),
         Command::ServeApp { folder } => app::run(folder),

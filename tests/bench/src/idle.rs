@@ -1,0 +1,170 @@
+//! What an idle connection costs the server in memory.
+//!
+//! Each connection has been answered once and then says nothing. What is counted is the growth of the server's resident
+//! memory from the first tenth of the connections to the last, so that neither the program itself nor its first buffers
+//! count. Each work has a server of its own.
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    thread,
+    time::Duration,
+};
+
+use packetboat_framing::native::{Codec, FrameHeader, Kind, Preface, type_hash};
+use serde_json::json;
+use socket2::{Domain, Socket, Type};
+
+use crate::{
+    error::BoxError,
+    machine::{self, End},
+    served::Served,
+    statistics::{median, rounded},
+};
+
+/// Connections from one address. A system has some 28,000 ports for them by default.
+const PER_ADDRESS: usize = 5_000;
+/// How long the server has to put away what it needed for the last replies.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// Options of `idle`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How many rounds. Memory varies little.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How many connections. May be given several times.
+    #[arg(long, default_values_t = [1_000, 10_000])]
+    connections: Vec<usize>,
+    /// Prints one JSON object a line, and no table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a connection has done before it went idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// Asked something on the classic wire.
+    Plain,
+    /// Logged in there.
+    Session,
+    /// Asked something on the native wire.
+    Native,
+    /// Logged in there.
+    NativeSession,
+}
+
+/// Measures, and prints a line for each work.
+pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
+    machine::pin(End::Client);
+    machine::raise_descriptors()?;
+    if !args.json {
+        println!("{}\n", machine::line());
+        println!("{:<22} {:>16}", "connections", "KiB for each");
+    }
+    for &connections in &args.connections {
+        for (name, done) in [
+            ("plain", Done::Plain),
+            ("session", Done::Session),
+            ("native", Done::Native),
+            ("native-session", Done::NativeSession),
+        ] {
+            let mut slopes = Vec::with_capacity(args.rounds);
+            for _ in 0..args.rounds {
+                let slope = slope(connections, done);
+                slopes.push(slope?);
+            }
+            let (work, kib) = (format!("{connections}/{name}"), median(&slopes) / 1024.0);
+            if args.json {
+                println!(
+                    "{}",
+                    json!({"bench": "idle", "work": work, "unit": "KiB", "value": rounded(kib)})
+                );
+            } else {
+                println!("{work:<22} {kib:>16.2}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of the server for each connection beyond the first tenth.
+fn slope(connections: usize, done: Done) -> Result<f64, BoxError> {
+    let mut server = Served::start(&["serve-app", "."])?;
+    let mut open = Vec::with_capacity(connections);
+    let mut resident = [0; 2];
+    let counts = [connections / 10, connections];
+    for (count, resident) in counts.into_iter().zip(&mut resident) {
+        while open.len() < count {
+            let source = 2 + u8::try_from(open.len() / PER_ADDRESS)?;
+            open.push(connect(source, server.address, done)?);
+        }
+        let mut cpu = server.cpu()?;
+        loop {
+            thread::sleep(SETTLE);
+            let now = server.cpu()?;
+            // A look at the clock costs a few microseconds.
+            if now - cpu < Duration::from_millis(1) {
+                break;
+            }
+            cpu = now;
+        }
+        *resident = server
+            .process()
+            .resident()
+            .map_err(|error| error.to_string())?;
+    }
+    let more = (counts[1] - counts[0]) as f64;
+    Ok((resident[1] as f64 - resident[0] as f64) / more)
+}
+
+/// A connection that has been answered.
+fn connect(source: u8, address: SocketAddr, done: Done) -> Result<TcpStream, BoxError> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    let source = SocketAddr::from((Ipv4Addr::new(127, 0, 0, source), 0));
+    socket.bind(&source.into())?;
+    socket.connect(&address.into())?;
+    let mut stream = TcpStream::from(socket);
+    let (name, message) = match done {
+        Done::Plain | Done::Native => ("hello", &br#"{"type":"hello","id":1}"#[..]),
+        Done::Session | Done::NativeSession => ("login", &br#"{"type":"login","name":"Ann"}"#[..]),
+    };
+    let len = message.len() as u32;
+    match done {
+        Done::Plain | Done::Session => {
+            stream.write_all(&[&len.to_le_bytes(), message].concat())?;
+            let mut len = [0; 4];
+            stream.read_exact(&mut len)?;
+            answer(&mut stream, u32::from_le_bytes(len))?;
+        }
+        Done::Native | Done::NativeSession => {
+            let header = FrameHeader {
+                codec: Codec::JSON,
+                length: len,
+                ..FrameHeader::control(Kind::Message, 1, type_hash(name))
+            };
+            let hello = Preface::client().to_bytes();
+            stream.write_all(&[&hello[..], &header.to_bytes(), message].concat())?;
+            stream.read_exact(&mut [0; Preface::BYTES])?;
+            let mut header = [0; FrameHeader::BYTES];
+            stream.read_exact(&mut header)?;
+            let header = FrameHeader::read(&header)?;
+            if header.kind != Kind::Reply {
+                return Err(format!("answered with {header:?}").into());
+            }
+            answer(&mut stream, header.length)?;
+        }
+    }
+    Ok(stream)
+}
+
+/// Reads a reply of such a length, which must be the one that was asked for.
+fn answer(stream: &mut TcpStream, len: u32) -> Result<(), BoxError> {
+    let mut message = vec![0; len as usize];
+    stream.read_exact(&mut message)?;
+    let message = String::from_utf8(message)?;
+    match message.contains("session") || message.contains("\"id\":1") {
+        true => Ok(()),
+        false => Err(message.into()),
+    }
+}
