@@ -8,11 +8,21 @@
 //! Where a peer is a framework with a client of its own, that client asks; `own-client` is ours asked by ours, for
 //! those to be held against. What a server takes of its core for one request hangs on no client.
 
+#[cfg(feature = "peers")]
+mod axum;
 mod floor;
+#[cfg(feature = "peers")]
+mod jsonrpsee;
 mod length_delimited;
 mod load;
 mod ours;
 mod report;
+#[cfg(feature = "peers")]
+mod tarpc;
+#[cfg(feature = "peers")]
+mod tonic;
+#[cfg(feature = "peers")]
+mod websocket;
 
 use std::{collections::HashMap, future::Future, net::SocketAddr, pin::Pin, time::Duration};
 
@@ -84,6 +94,16 @@ pub(crate) enum Kind {
     Ours,
     Floor,
     LengthDelimited,
+    #[cfg(feature = "peers")]
+    Axum,
+    #[cfg(feature = "peers")]
+    Jsonrpsee,
+    #[cfg(feature = "peers")]
+    TarpcBincode,
+    #[cfg(feature = "peers")]
+    TarpcJson,
+    #[cfg(feature = "peers")]
+    Tonic,
 }
 
 /// Asks for a while, and says how many replies came in which time.
@@ -121,6 +141,16 @@ pub(crate) fn serve(kind: Kind) -> Result<(), BoxError> {
             Kind::Ours => Ok(app::serve(listener, &std::env::temp_dir()).await?),
             Kind::Floor => floor::serve(listener).await,
             Kind::LengthDelimited => length_delimited::serve(listener).await,
+            #[cfg(feature = "peers")]
+            Kind::Axum => axum::serve(listener).await,
+            #[cfg(feature = "peers")]
+            Kind::Jsonrpsee => jsonrpsee::serve(listener).await,
+            #[cfg(feature = "peers")]
+            Kind::TarpcBincode => tarpc::serve(listener, tarpc::Encoding::Bincode).await,
+            #[cfg(feature = "peers")]
+            Kind::TarpcJson => tarpc::serve(listener, tarpc::Encoding::Json).await,
+            #[cfg(feature = "peers")]
+            Kind::Tonic => tonic::serve(listener).await,
         }
     })
 }
@@ -159,6 +189,18 @@ const PEERS: &[(&str, Kind)] = &[
     ("own-client", Kind::Ours),
     ("floor", Kind::Floor),
     ("length-delimited", Kind::LengthDelimited),
+    #[cfg(feature = "peers")]
+    ("tarpc-json", Kind::TarpcJson),
+    #[cfg(feature = "peers")]
+    ("tarpc-bincode", Kind::TarpcBincode),
+    #[cfg(feature = "peers")]
+    ("tonic", Kind::Tonic),
+    #[cfg(feature = "peers")]
+    ("axum-http1", Kind::Axum),
+    #[cfg(feature = "peers")]
+    ("axum-ws", Kind::Axum),
+    #[cfg(feature = "peers")]
+    ("jsonrpsee", Kind::Jsonrpsee),
 ];
 
 /// Connects to a peer, as a work wants it.
@@ -171,6 +213,18 @@ async fn connect(name: &str, address: SocketAddr, work: Work) -> Result<Box<dyn 
         "length-delimited" => {
             Box::new(load::Raw::connect(address, work, length_delimited::client).await?)
         }
+        #[cfg(feature = "peers")]
+        "tarpc-json" => Box::new(tarpc::json(address, work).await?),
+        #[cfg(feature = "peers")]
+        "tarpc-bincode" => Box::new(tarpc::bincode(address, work).await?),
+        #[cfg(feature = "peers")]
+        "tonic" => Box::new(tonic::client(address, work).await?),
+        #[cfg(feature = "peers")]
+        "axum-http1" => Box::new(load::Raw::connect(address, work, axum::http1).await?),
+        #[cfg(feature = "peers")]
+        "axum-ws" => Box::new(load::Raw::connect(address, work, axum::websocket).await?),
+        #[cfg(feature = "peers")]
+        "jsonrpsee" => Box::new(load::Raw::connect(address, work, jsonrpsee::client).await?),
         _ => return Err(format!("nobody is called {name}").into()),
     })
 }
