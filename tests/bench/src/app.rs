@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 
 use crate::{
     error::BoxError,
+    files::{DOWN, UP},
     served,
-    server::{DOWN, UP},
 };
 
 /// Whoever says a name is logged in: no password is hashed here.
@@ -138,9 +138,12 @@ async fn up(
     Ok(Saved { saved })
 }
 
-/// Is its server.
-pub(crate) fn run(folder: PathBuf) -> Result<(), BoxError> {
-    served::on_tokio(|listener| async move { Ok(serve(listener, &folder).await?) })
+/// Is its server. `free` lets it use two cores.
+pub(crate) fn run(folder: PathBuf, free: bool) -> Result<(), BoxError> {
+    let workers = if free { 2 } else { 1 };
+    served::on_tokio(workers, |listener| async move {
+        Ok(serve(listener, &folder).await?)
+    })
 }
 
 /// Serves it, with the files of a folder. Only the number of connections is not the default.

@@ -20,10 +20,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     app::{Ask, Down, Login},
     error::BoxError,
-    files::write_file,
+    files::{DOWN, write_file},
     machine::{self, End},
     served::Served,
-    server::DOWN,
     statistics::{quantile, rounded},
 };
 

@@ -2,13 +2,11 @@
 
 mod app;
 mod behind;
-mod client;
 mod codec;
 mod error;
 mod files;
 mod idle;
 mod machine;
-mod movie;
 #[cfg_attr(
     not(feature = "peers"),
     allow(dead_code, unused_mut, reason = "only the peers need it")
@@ -17,7 +15,6 @@ mod orm;
 mod process;
 mod rpc;
 mod served;
-mod server;
 mod statistics;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -37,7 +34,7 @@ enum Command {
     Behind(behind::Args),
     /// A frame encoded and decoded, against memcpy and tokio-util's LengthDelimitedCodec.
     Codec(codec::Args),
-    /// A large file down and up, against a blocking sendfile and a blocking read/write loop.
+    /// A large file down and up, against sendfile, splice and copying loops.
     Files(files::Args),
     /// The memory of an idle connection.
     Idle(idle::Args),
@@ -45,17 +42,20 @@ enum Command {
     Orm(orm::Args),
     /// A small request and its reply, against hand-written servers and other frameworks.
     Rpc(rpc::Args),
-    /// One of the servers that `files` starts.
-    #[command(hide = true)]
-    Serve {
-        /// Which one.
-        kind: server::Kind,
-        /// The folder with the file to send, where received ones go.
-        folder: PathBuf,
-    },
     /// The dispatcher that is measured, for `behind`, `files` and `idle`.
     #[command(hide = true)]
     ServeApp {
+        /// The folder with the file to send, where received ones go.
+        folder: PathBuf,
+        /// On any core.
+        #[arg(long)]
+        free: bool,
+    },
+    /// One of the hand-written servers that `files` starts.
+    #[command(hide = true)]
+    ServeFiles {
+        /// Which one.
+        kind: files::Kind,
         /// The folder with the file to send, where received ones go.
         folder: PathBuf,
     },
@@ -75,9 +75,9 @@ fn main() -> ExitCode {
         Command::Idle(args) => idle::run(&args),
         Command::Orm(args) => orm::run(args),
         Command::Rpc(args) => rpc::run(&args),
-        Command::ServeApp { folder } => app::run(folder),
+        Command::ServeApp { folder, free } => app::run(folder, free),
+        Command::ServeFiles { kind, folder } => files::serve(kind, &folder),
         Command::ServeRpc { kind } => rpc::serve(kind),
-        Command::Serve { kind, folder } => server::run(kind, &folder),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

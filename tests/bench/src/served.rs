@@ -71,17 +71,17 @@ impl Drop for Served {
     }
 }
 
-/// Serves on tokio, until whoever has started it is gone.
-pub(crate) fn on_tokio<F, Fut>(serve: F) -> Result<(), BoxError>
+/// Serves on tokio with so many workers, until whoever has started it is gone. With one it keeps
+/// to a core.
+pub(crate) fn on_tokio<F, Fut>(workers: usize, serve: F) -> Result<(), BoxError>
 where
     F: FnOnce(TcpListener) -> Fut + Send + 'static,
     Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
 {
-    let listener = begin()?;
+    let listener = begin(workers == 1)?;
     listener.set_nonblocking(true)?;
-    // One worker, since it has one core.
     let runtime = runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+        .worker_threads(workers)
         .enable_all()
         .build()?;
     // In a task, as a server has it.
@@ -90,8 +90,10 @@ where
 }
 
 /// Listens, says where, and answers what its owner asks.
-pub(crate) fn begin() -> Result<std::net::TcpListener, BoxError> {
-    machine::pin(End::Server);
+pub(crate) fn begin(pinned: bool) -> Result<std::net::TcpListener, BoxError> {
+    if pinned {
+        machine::pin(End::Server);
+    }
     machine::raise_descriptors()?;
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);

@@ -136,7 +136,7 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
 
 /// Is one of the servers.
 pub(crate) fn serve(kind: Kind) -> Result<(), BoxError> {
-    served::on_tokio(move |listener| async move {
+    served::on_tokio(1, move |listener| async move {
         match kind {
             Kind::Ours => Ok(app::serve(listener, &std::env::temp_dir()).await?),
             Kind::Floor => floor::serve(listener).await,

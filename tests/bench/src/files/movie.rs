@@ -12,12 +12,12 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::wire::{message, reply, send_file};
 use crate::error::BoxError;
-use crate::server::{message, reply, send_file};
 
 /// A movie server in a process of its own, and an admin's and a user's connection to it.
-pub(crate) struct Movie {
-    pub(crate) child: Child,
+pub(super) struct Movie {
+    pub(super) child: Child,
     admin: (TcpStream, Value),
     user: (TcpStream, Value),
     /// What is sent: each time with other bytes at its beginning, since no content is taken twice.
@@ -29,7 +29,7 @@ pub(crate) struct Movie {
 
 impl Movie {
     /// Starts the program `movie` in an empty folder, to send copies of `source`.
-    pub(crate) fn start(program: &Path, folder: &Path, source: &Path) -> Result<Self, BoxError> {
+    pub(super) fn start(program: &Path, folder: &Path, source: &Path) -> Result<Self, BoxError> {
         fs::create_dir(folder)?;
         let mut child = Command::new(program)
             .args([
@@ -71,7 +71,7 @@ impl Movie {
     }
 
     /// Sends a movie. Gives the time from the request to the reply, which comes once it is durable.
-    pub(crate) fn up(&mut self) -> Result<Duration, BoxError> {
+    pub(super) fn up(&mut self) -> Result<Duration, BoxError> {
         self.times += 1;
         self.source.write_all_at(&self.times.to_le_bytes(), 0)?;
         let (len, name) = (self.source.metadata()?.len(), self.times.to_string());
@@ -95,7 +95,7 @@ impl Movie {
     }
 
     /// Fetches the last movie. Gives the time from the request to the last byte, and shows each piece to `look`.
-    pub(crate) fn down(
+    pub(super) fn down(
         &mut self,
         mut look: impl FnMut(&[u8]) -> Result<(), BoxError>,
     ) -> Result<Duration, BoxError> {
@@ -118,7 +118,7 @@ impl Movie {
     }
 
     /// What was sent last, from its beginning.
-    pub(crate) const fn source(&self) -> &File {
+    pub(super) const fn source(&self) -> &File {
         &self.source
     }
 }
