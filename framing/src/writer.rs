@@ -85,7 +85,8 @@ pub struct Writer<W, H> {
     pace: Pace,
     /// Bytes of an attachment that a message announced and that has no source yet.
     owed: u64,
-    transmit: Option<Transmit>,
+    // Boxed: most connections have none, and an idle one should be small.
+    transmit: Option<Box<Transmit>>,
     /// Something was written and not flushed.
     dirty: bool,
     /// When the peer first took nothing of what is written.
@@ -231,7 +232,7 @@ where
         }
         self.owed = 0;
         self.meter.reset();
-        self.transmit = (!source.is_empty()).then(|| Transmit::new(source));
+        self.transmit = (!source.is_empty()).then(|| Box::new(Transmit::new(source)));
         Ok(())
     }
 
@@ -261,9 +262,8 @@ where
         }
         if let Some(transmit) = &mut self.transmit {
             let (slice, meter) = (self.pace.slice(), &mut self.meter);
-            transmit
-                .step(&mut self.io, slice, &self.budget, meter)
-                .await?;
+            // Boxed: it is most of what this future would be, and a box for a slice costs nothing.
+            Box::pin(transmit.step(&mut self.io, slice, &self.budget, meter)).await?;
             if transmit.remaining() == 0 {
                 self.transmit = None;
             }
@@ -329,7 +329,7 @@ where
 
     /// Bytes of the attachment that are not sent, its source given or not.
     pub fn attachment_left(&self) -> u64 {
-        self.owed + self.transmit.as_ref().map_or(0, Transmit::remaining)
+        self.owed + self.transmit.as_deref().map_or(0, Transmit::remaining)
     }
 
     /// Whether [`step`](Self::step) would write something.

@@ -110,7 +110,7 @@ where
     }
 
     /// Serves the connection to its end.
-    pub(crate) async fn run(mut self) -> Disconnect {
+    pub(crate) async fn run(&mut self) -> Disconnect {
         let disconnect = match self.serve().await {
             Ok(disconnect) => disconnect,
             Err(error) => Disconnect::Failed(error),
@@ -118,8 +118,8 @@ where
         let is_queued = self.outbox.has_work() && !disconnect.is_lost();
         if is_queued || disconnect.answers_first() {
             // Unread bytes would turn the close into a reset, and a reset eats the answer.
-            let lingering = linger(&mut self.inbox.reader, self.outbox.writer()).await;
-            if let Err(error) = lingering {
+            let lingering = Box::pin(linger(&mut self.inbox.reader, self.outbox.writer()));
+            if let Err(error) = lingering.await {
                 tracing::debug!(%error, "the last answer did not leave");
             }
         }
@@ -190,7 +190,8 @@ where
         !matches!(self.stopping.has_changed(), Ok(false))
     }
 
-    /// Sees a request to its end: its handler, its upload, its reply and its file.
+    /// Sees a request to its end: its handler, its upload, its reply and its file. What takes time
+    /// is boxed: it would make up most of an idle connection's future.
     async fn answer(&mut self, running: Running) -> Result<Flow, Error> {
         let Running {
             state,
@@ -206,7 +207,7 @@ where
             State::Answered(response) => (response, None),
             State::Waiting(waiting) => {
                 let spawned = waiting.spawn(self.shared, &self.held, None);
-                self.wait(spawned.receiver, feed).await?
+                Box::pin(self.wait(spawned.receiver, feed)).await?
             }
         };
         self.inbox
@@ -216,7 +217,7 @@ where
         let file = self.outbox.push(&self.shared.app, response)?;
         if let Some(reason) = cut {
             // A close without lingering: who sends too slowly is not waited for once more.
-            if let Err(error) = self.flush().await {
+            if let Err(error) = Box::pin(self.flush()).await {
                 tracing::debug!(%error, "the answer to a cut upload did not leave");
             }
             return Ok(Flow::Close(Disconnect::UploadCut { reason }));
@@ -230,13 +231,13 @@ where
             return Ok(last());
         }
         if self.inbox.reader.remaining() > 0 {
-            match self.settle().await {
+            match Box::pin(self.settle()).await {
                 Err(Error::DrainLimit { .. }) => return Ok(last()),
                 settled => settled?,
             }
         }
         if let Some(file) = file {
-            self.send(*file).await?;
+            Box::pin(self.send(*file)).await?;
         }
         if self.is_stopping() {
             return Ok(Flow::Close(Disconnect::Stopped));

@@ -429,4 +429,32 @@ mod tests {
         }
         assert!(is_broken(&io::Error::from_raw_os_error(9)));
     }
+
+    /// Nearly all that a connection costs is its task. In a release build it is 2,472 bytes.
+    #[tokio::test]
+    async fn the_task_of_a_connection_is_small() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = Listener::Tcp(listener);
+        let addr = listener.local_addr().expect("its address");
+        let (client, socket) =
+            tokio::join!(tokio::net::TcpStream::connect(addr), listener.accept());
+        let _client = client.expect("the listener is there");
+        let places = Places::new(1, 1);
+        let place = places.take(None).expect("there is a place");
+        let room = Arc::new(Room {
+            shared: Shared {
+                app: crate::Dispatcher::new(()).into(),
+                budget: Budget::default(),
+                tasks: Arc::default(),
+                stopping: watch::channel(false).1,
+                limits: Limits::default(),
+                only: None,
+            },
+            on_connect: None,
+            on_disconnect: None,
+        });
+        let task = room.connection(socket.expect("a connection"), place);
+        let size = size_of_val(&task);
+        assert!(size <= 3 * 1024, "{size} bytes");
+    }
 }

@@ -7,6 +7,7 @@ use tracing::Span;
 
 use std::time::Duration;
 
+use crate::app::Caller;
 use crate::connection::Peer;
 use crate::driver::{Held, Ordered, Shared, Unordered};
 use crate::error::Disconnect;
@@ -91,17 +92,14 @@ where
     let caller = shared.app.answering().connect(peer, wire);
     match wire {
         Wire::Classic => {
-            let limits = &shared.limits.wire;
-            let mut reader = Reader::new(read, Prefix::CLASSIC, limits);
-            reader.decoder_mut().feed(bytes);
-            let writer = Writer::new(write, Prefix::CLASSIC, limits);
-            Ordered::new(shared, caller, held, reader, writer)
-                .run()
-                .await
+            // Borrowed by its own run: a future that took it would hold it twice.
+            let mut connection = ordered(shared, caller, held, (read, write), bytes);
+            connection.run().await
         }
         Wire::Native => {
-            // Boxed: it is twice as large as what an idle classic connection takes.
+            // Boxed: it is larger than what an idle classic connection takes.
             let connection = Unordered::new(shared, caller, held, (read, write), bytes);
+            let mut connection = Box::new(connection);
             Box::pin(connection.run()).await
         }
     }
@@ -142,6 +140,26 @@ impl Expected {
             tls: self.tls,
         }
     }
+}
+
+/// A classic connection of which these bytes have been read already. Made here, since what an async
+/// function makes something of stays in its future.
+fn ordered<'a, R, W>(
+    shared: &'a Shared,
+    caller: Caller,
+    held: Held,
+    (read, write): (R, W),
+    bytes: &[u8],
+) -> Ordered<'a, R, W, Prefix>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin + 'static,
+{
+    let limits = &shared.limits.wire;
+    let mut reader = Reader::new(read, Prefix::CLASSIC, limits);
+    reader.decoder_mut().feed(bytes);
+    let writer = Writer::new(write, Prefix::CLASSIC, limits);
+    Ordered::new(shared, caller, held, reader, writer)
 }
 
 impl Beginning {

@@ -120,7 +120,7 @@ where
     }
 
     /// Serves the connection to its end.
-    pub(crate) async fn run(mut self) -> Disconnect {
+    pub(crate) async fn run(&mut self) -> Disconnect {
         let disconnect = match self.serve().await {
             Ok(disconnect) => disconnect,
             Err(error) => Disconnect::Failed(error),
