@@ -72,8 +72,7 @@ pub(crate) fn run(args: Args) -> Result<(), BoxError> {
         .enable_all()
         .build()?;
     // In a task, as the handlers of a server are.
-    let outcome = runtime.block_on(runtime.spawn(all(args)))?;
-    outcome
+    runtime.block_on(runtime.spawn(all(args)))?
 }
 
 async fn all(args: Args) -> Result<(), BoxError> {

@@ -24,7 +24,13 @@ mod tonic;
 #[cfg(feature = "peers")]
 mod websocket;
 
-use std::{collections::HashMap, future::Future, net::SocketAddr, pin::Pin, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    time::Duration,
+};
 
 use clap::ValueEnum;
 
@@ -130,8 +136,7 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(all(args));
-    outcome
+    runtime.block_on(all(args))
 }
 
 /// Is one of the servers.
@@ -167,9 +172,9 @@ async fn all(args: &Args) -> Result<(), BoxError> {
     let mut servers = HashMap::new();
     for (_, kind) in wanted(args) {
         let word = word(kind);
-        if !servers.contains_key(&word) {
-            let server = Served::start(&["serve-rpc", &word])?;
-            servers.insert(word, server);
+        if let Entry::Vacant(place) = servers.entry(word) {
+            let server = Served::start(&["serve-rpc", place.key()])?;
+            place.insert(server);
         }
     }
     let report = report::Report::new(args.json);
