@@ -101,6 +101,8 @@ impl<H: Header> Encoder<H> {
         }
         let hole = self.buf.len();
         let start = hole + header.size();
+        // A number of bytes that is known here is one store, where one that is not is a call.
+        self.buf.extend_from_slice(&[0; 8]);
         self.buf.resize(start, 0);
         let mut out = MessageWriter::new(&mut self.buf, self.max_message);
         let written = write(&mut out).map_err(|e| Error::Serialize(e.into()));
