@@ -184,7 +184,7 @@ impl Diesel {
 pub(super) fn group(users: Vec<User>, posts: Vec<Post>, comments: Vec<Comment>) -> usize {
     let comments = comments.grouped_by(&posts);
     let posts = posts.into_iter().zip(comments).grouped_by(&users);
-    let tree: Vec<(User, Vec<(Post, Vec<Comment>)>)> = users.into_iter().zip(posts).collect();
+    let tree: Vec<_> = users.into_iter().zip(posts).collect();
     let of_post = |(_, comments): &(Post, Vec<Comment>)| 1 + comments.len();
     tree.iter()
         .map(|(_, posts)| 1 + posts.iter().map(of_post).sum::<usize>())

@@ -196,7 +196,7 @@ fn group(users: Vec<User>, posts: Vec<Post>, comments: Vec<Comment>) -> usize {
         let posts = of_user.remove(&user.id).unwrap_or_default();
         (user, posts)
     };
-    let tree: Vec<(User, Vec<(Post, Vec<Comment>)>)> = users.into_iter().map(with_posts).collect();
+    let tree: Vec<_> = users.into_iter().map(with_posts).collect();
     let of_post = |(_, comments): &(Post, Vec<Comment>)| 1 + comments.len();
     tree.iter()
         .map(|(_, posts)| 1 + posts.iter().map(of_post).sum::<usize>())

@@ -160,10 +160,12 @@ impl SeaOrm {
                 let posts: Vec<posts::Model> = of_users.into_iter().flatten().collect();
                 let of_posts = posts.load_many(comments::Entity, db).await?;
                 let mut with_comments = posts.into_iter().zip(of_posts);
-                let tree: Vec<(users::Model, Vec<(posts::Model, Vec<comments::Model>)>)> = users
+                let tree: Vec<_> = users
                     .into_iter()
                     .zip(counts)
-                    .map(|(user, count)| (user, with_comments.by_ref().take(count).collect()))
+                    .map(|(user, count)| {
+                        (user, with_comments.by_ref().take(count).collect::<Vec<_>>())
+                    })
                     .collect();
                 let of_post =
                     |(_, comments): &(posts::Model, Vec<comments::Model>)| 1 + comments.len();
