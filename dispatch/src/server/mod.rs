@@ -449,6 +449,8 @@ mod tests {
                 stopping: watch::channel(false).1,
                 limits: Limits::default(),
                 only: None,
+                #[cfg(feature = "tls")]
+                tls: None,
             },
             on_connect: None,
             on_disconnect: None,

@@ -120,6 +120,11 @@ impl Inflow {
         self.size.is_none_or(|size| self.window.received() == size)
     }
 
+    /// Whether only its end is missing. Its sender has to have been told where it begins.
+    pub(super) fn has_come(&self) -> bool {
+        self.begin_at.is_none() && self.size == Some(self.window.received())
+    }
+
     /// Bytes that may still be granted.
     pub(super) fn left(&self) -> u64 {
         self.window.left_of(self.size)

@@ -272,6 +272,29 @@ fn a_reply_cancels_what_was_not_read() {
 }
 
 #[test]
+fn nothing_is_cancelled_of_which_only_the_end_is_missing() {
+    let mut pair = Pair::new();
+    let id = pair.asked("up", Some(Attached::whole(1000)));
+    pair.server.receive(id, None).expect("it was offered");
+    pair.reach_client();
+    pair.client
+        .data(id, &[1; 1000], None)
+        .expect("within credit");
+    assert_eq!(pair.reach_server().len(), 1);
+    pair.server.consumed(id, 1000);
+    // Its handler drops it, having read all of it.
+    pair.server.cancel(id, Code::NOT_WANTED).expect("it is open");
+    assert_eq!(pair.server.leased(), 0);
+    pair.reply(id, "read", None);
+    let seen = pair.reach_client();
+    assert!(matches!(&seen[..], [Seen::Reply(got, ..)] if *got == id));
+    assert_eq!(pair.server.in_flight(), 1, "its end has not come");
+    pair.client.end(id, None).expect("it was sent whole");
+    assert_eq!(pair.reach_server(), []);
+    pair.assert_at_rest();
+}
+
+#[test]
 fn a_passed_deadline_is_answered_at_once() {
     let mut pair = Pair::new();
     let outgoing = Outgoing {

@@ -181,7 +181,7 @@ impl Connection {
     /// Wants nothing more of a request. At a client: neither its reply nor the rest of the
     /// attachment that the reply brings, and what the client was sending for it is broken off.
     /// The request is in flight until the server has answered it. At a server: not the rest of
-    /// the attachment that the request brings.
+    /// the attachment that the request brings; if only its end is missing, nothing is said.
     ///
     /// What is still on its way is thrown away.
     ///
@@ -205,8 +205,15 @@ impl Connection {
         if !wanted || exchange.cancelled && role == Role::Client {
             return Err(Error::NotInFlight { request });
         }
+        let mut only_the_end_is_missing = false;
         if let Some(inflow) = incoming {
+            only_the_end_is_missing = inflow.has_come();
             inflow.discard();
+        }
+        if role == Role::Server && only_the_end_is_missing {
+            // There is nothing left that the client could keep back.
+            self.settle(request);
+            return Ok(());
         }
         if role == Role::Client {
             exchange.cancelled = true;
