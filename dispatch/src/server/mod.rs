@@ -454,6 +454,7 @@ mod tests {
             },
             on_connect: None,
             on_disconnect: None,
+            quiet: Mutex::new(Quiet::new()),
         });
         let task = room.connection(socket.expect("a connection"), place);
         let size = size_of_val(&task);

@@ -283,7 +283,9 @@ fn nothing_is_cancelled_of_which_only_the_end_is_missing() {
     assert_eq!(pair.reach_server().len(), 1);
     pair.server.consumed(id, 1000);
     // Its handler drops it, having read all of it.
-    pair.server.cancel(id, Code::NOT_WANTED).expect("it is open");
+    pair.server
+        .cancel(id, Code::NOT_WANTED)
+        .expect("it is open");
     assert_eq!(pair.server.leased(), 0);
     pair.reply(id, "read", None);
     let seen = pair.reach_client();
