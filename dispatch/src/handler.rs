@@ -42,10 +42,11 @@ pub trait Handler<M: Message, A, S, I>: Clone + Send + Sync + 'static {
     /// Whether one of its arguments says that it may be stopped.
     const MAY_BE_STOPPED: bool;
 
-    /// Makes the arguments, then looks at the message, then runs.
+    /// Makes the arguments, then looks at the message, then runs. What no argument took of what
+    /// follows the message is given back before that.
     fn call(
         &self,
-        call: Call,
+        call: &mut Call,
         state: &S,
         identity: &I,
         message: Result<M, Rejection>,
@@ -68,18 +69,17 @@ macro_rules! handler {
             const TAKES_ATTACHMENT: bool = false $(|| $extractor::TAKES_ATTACHMENT)*;
             const MAY_BE_STOPPED: bool = false $(|| $extractor::MAY_BE_STOPPED)*;
 
-            #[allow(unused_mut, unused_variables, reason = "without extractors nothing is asked")]
+            #[allow(unused_variables, reason = "without extractors nothing is asked")]
             async fn call(
                 &self,
-                mut call: Call,
+                call: &mut Call,
                 state: &S,
                 identity: &I,
                 message: Result<M, Rejection>,
             ) -> Result<Reply<M::Reply>, Rejection> {
-                $(let $extractor = $extractor::from_call(&mut call, state, identity).await?;)*
-                // What nobody took is given back now: the connection may then drain it while the
-                // handler works.
-                drop(call);
+                $(let $extractor = $extractor::from_call(call, state, identity).await?;)*
+                // The connection may then drain it while the handler works.
+                drop(call.take_upload());
                 self($($extractor,)* message?).await.into_reply()
             }
         }

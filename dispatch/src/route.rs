@@ -92,8 +92,15 @@ where
     /// type at run time, or does not; here `G::Identity` is a type that the handler must agree with.
     /// And each request would pay for three boxes: the rest of the way, the middleware's future and
     /// the route's.
-    async fn run(&self, call: Call, message: Result<M, Rejection>) -> Result<Response, Rejection> {
-        let identity = self.guard.check(&call, &self.state).await?;
+    ///
+    /// The call is lent, here and below: a future that takes it by value has room for it twice, and
+    /// so has each around it.
+    async fn run(
+        &self,
+        call: &mut Call,
+        message: Result<M, Rejection>,
+    ) -> Result<Response, Rejection> {
+        let identity = self.guard.check(call, &self.state).await?;
         if call.idempotency_key().is_some() {
             // In a box, so that only who sends a key has the larger future.
             return Box::pin(self.run_once(call, &identity, message)).await;
@@ -104,7 +111,7 @@ where
     /// Runs it unless another request with its key is at work; then this gets that one's answer.
     async fn run_once(
         &self,
-        call: Call,
+        call: &mut Call,
         identity: &G::Identity,
         message: Result<M, Rejection>,
     ) -> Result<Response, Rejection> {
@@ -128,7 +135,7 @@ where
 
     async fn handle(
         &self,
-        call: Call,
+        call: &mut Call,
         identity: &G::Identity,
         message: Result<M, Rejection>,
     ) -> Result<Response, Rejection> {
@@ -177,7 +184,7 @@ where
 
     fn begin(
         self: Arc<Self>,
-        call: Call,
+        mut call: Call,
         envelope: &Envelope<'_>,
         refusal: Option<Rejection>,
     ) -> Handling {
@@ -189,14 +196,14 @@ where
         if self.layers.is_empty() {
             // Most routes: one future, one allocation.
             return Box::pin(async move {
-                let result = self.run(call, message).await;
+                let result = self.run(&mut call, message).await;
                 result.unwrap_or_else(|rejection| refuse(&self.shape, wire, &rejection))
             });
         }
         Box::pin(async move {
             let route = Arc::clone(&self);
-            let next = Next::new(Arc::clone(&self.layers), move |call| {
-                Box::pin(async move { route.run(call, message).await })
+            let next = Next::new(Arc::clone(&self.layers), move |mut call| {
+                Box::pin(async move { route.run(&mut call, message).await })
             });
             let result = next.run(call).await;
             result.unwrap_or_else(|rejection| refuse(&self.shape, wire, &rejection))

@@ -7,6 +7,7 @@ use crate::{
     header::Header,
     hint::Hint,
     limits::Limits,
+    spare,
 };
 
 /// The least room made for a read. A peer that has sent nothing but a header costs this much.
@@ -321,7 +322,7 @@ impl<H: Header> Decoder<H> {
     /// Gives back the buffer if nothing stands in it. An idle connection then holds none.
     pub fn release(&mut self) {
         if self.buffered() == 0 {
-            self.buf = Vec::new();
+            spare::give(&mut self.buf);
             (self.start, self.lent) = (0, 0);
             self.room = MIN_ROOM;
         }
@@ -417,6 +418,9 @@ impl<H: Header> Decoder<H> {
         if self.start == self.buf.len() {
             self.buf.clear();
             self.start = 0;
+        }
+        if self.buf.capacity() == 0 && matches!(self.state, State::Header) {
+            self.buf = spare::take();
         }
         if self.buf.capacity() - self.buf.len() >= least {
             return;

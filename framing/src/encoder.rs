@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io};
 
-use crate::{error::Error, header::Header, limits::Limits};
+use crate::{error::Error, header::Header, limits::Limits, spare};
 
 /// Serialises messages straight into one reused buffer, each behind a hole that its header then
 /// fills. A header and its message therefore lie side by side and leave in one write.
@@ -99,6 +99,9 @@ impl<H: Header> Encoder<H> {
                 max: self.max_attachment,
             });
         }
+        if self.buf.capacity() == 0 {
+            self.buf = spare::take();
+        }
         let hole = self.buf.len();
         let start = hole + header.size();
         // A number of bytes that is known here is one store, where one that is not is a call.
@@ -147,7 +150,7 @@ impl<H: Header> Encoder<H> {
     /// Gives back the buffer if everything has left. An idle connection then holds none.
     pub fn release(&mut self) {
         if self.is_empty() {
-            self.buf = Vec::new();
+            spare::give(&mut self.buf);
             self.sent = 0;
         }
     }

@@ -24,6 +24,7 @@ mod reader;
 mod save;
 mod sendfile;
 mod source;
+mod spare;
 mod transmit;
 mod writer;
 

@@ -2,6 +2,8 @@
 
 use std::mem;
 
+use crate::spare;
+
 /// The least room made for a read. A peer that has sent nothing but a header costs this much.
 const MIN_ROOM: usize = 4 * 1024;
 /// The most room made at once, reached by doubling while reads fill what they are given.
@@ -53,6 +55,7 @@ impl Buffer {
     /// Gives the memory back if nothing waits in it.
     pub(super) fn release(&mut self) {
         if self.bytes().is_empty() {
+            spare::give(&mut self.bytes);
             *self = Self::default();
         }
     }
@@ -62,6 +65,9 @@ impl Buffer {
         if self.start == self.bytes.len() {
             self.bytes.clear();
             self.start = 0;
+        }
+        if self.bytes.capacity() == 0 {
+            self.bytes = spare::take();
         }
         if self.bytes.capacity() - self.bytes.len() >= least {
             return;

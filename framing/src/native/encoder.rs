@@ -11,6 +11,7 @@ use crate::{
         kind::{Flags, Kind},
         wire,
     },
+    spare,
 };
 
 /// Serialises frames straight into one reused buffer, each message behind a hole that its header
@@ -203,8 +204,8 @@ impl FrameEncoder {
     /// Gives back the buffers if everything has left.
     pub fn release(&mut self) {
         if self.is_empty() {
-            self.buf = Vec::new();
-            self.behind = Vec::new();
+            spare::give(&mut self.buf);
+            spare::give(&mut self.behind);
             self.sent = 0;
         }
     }
@@ -226,10 +227,14 @@ impl FrameEncoder {
     /// Where the next frame goes.
     #[inline]
     fn out(&mut self) -> &mut Vec<u8> {
-        match self.slice {
+        let out = match self.slice {
             0 => &mut self.buf,
             _ => &mut self.behind,
+        };
+        if out.capacity() == 0 {
+            *out = spare::take();
         }
+        out
     }
 }
 

@@ -104,6 +104,11 @@ where
                 }
                 self.connection.advance(n);
                 self.dirty = true;
+                let is_all = self.connection.pending().is_empty();
+                if is_all && self.slice.is_none() && self.senders.is_empty() {
+                    // Nothing comes before the flush.
+                    continue;
+                }
                 return Poll::Ready(Ok(Moved::Written));
             }
             if let Some(request) = self.slice {
