@@ -1,21 +1,13 @@
-//! The catalog: list, check, upload, delete.
+//! The catalog: list, check, delete.
 
-use chrono::Utc;
-use packetboat_dispatch::{Identity, Rejection, State, Upload};
-use packetboat_orm::{DbPool, Dialect, Executor, ModelExt, sql};
+use packetboat_dispatch::{Identity, Rejection, State};
+use packetboat_orm::{DbPool, ModelExt};
 
-use crate::app::App;
 use crate::fit::{self, Page, json_len};
 use crate::guards::{Account, Admin};
-use crate::library::Key;
-use crate::messages::{
-    CheckMovie, DeleteMovie, Done, ListMovies, MovieList, MovieRow, MovieType, UploadMovie,
-};
+use crate::messages::{CheckMovie, DeleteMovie, Done, ListMovies, MovieList, MovieRow, MovieType};
 use crate::models::{Movie, movie};
-use crate::names;
-use crate::refusals::{
-    BAD_SAMPLED_MD5, MOVIE_EXISTS, MOVIE_NOT_FOUND, NO_MOVIES, NO_SPACE, QUOTA_EXCEEDED,
-};
+use crate::refusals::{BAD_SAMPLED_MD5, MOVIE_EXISTS, MOVIE_NOT_FOUND, NO_MOVIES};
 
 /// Lists movies that are not deleted, newest first.
 pub(super) async fn list(
@@ -60,89 +52,6 @@ pub(super) async fn check(
     }
 }
 
-/// Stores a movie. Whether it is known is decided by its content, once all of it has arrived.
-pub(super) async fn upload(
-    State(app): State<App>,
-    Identity(Admin(admin)): Identity<Admin>,
-    mut body: Upload,
-    request: UploadMovie,
-) -> Result<Done, Rejection> {
-    let file_md5 = sampled_md5(&request.file_md5)?;
-    let size = request.file_size;
-    check_quota(&app, admin.id, size).await?;
-    if !app.library.has_room(size)? {
-        return Err(NO_SPACE.into());
-    }
-    let received = app.library.receive(&mut body, admin.id).await?;
-    // Again, for what came meanwhile: uploads side by side would all have fitted alone.
-    check_quota(&app, admin.id, size).await?;
-    let same = movie::live_digest.eq(received.digest.clone());
-    if Movie::select().filter(same).exists(&app.db).await? {
-        return Err(MOVIE_EXISTS.into());
-    }
-    let mut movie = Movie {
-        id: 0,
-        name: names::sanitised(&request.file_name),
-        key: received.key.as_str().to_owned(),
-        file_size: i64::try_from(size)?,
-        file_md5,
-        live_digest: Some(received.digest.clone()),
-        digest: received.digest.clone(),
-        is_free: request.is_free,
-        price_vip: Movie::PRICE_VIP,
-        price: Movie::PRICE,
-        is_delete: false,
-        user_id: admin.id,
-        upload_time: Utc::now(),
-    };
-    // File first, row second: a movie that is listed is there, whatever happens in between.
-    let key = received.key.clone();
-    received.persist().await?;
-    match movie.insert(&app.db).await {
-        Ok(()) => {
-            settle(&app, &key, true).await;
-            Ok(Done::new("上传成功"))
-        }
-        // The same content came twice at once, and the other was first.
-        Err(error) if error.is_unique("live_digest") => {
-            settle(&app, &key, false).await;
-            Err(MOVIE_EXISTS.into())
-        }
-        // The connection may have broken after the row was written. The file stays in doubt, and
-        // the next start asks whether its row is there.
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What became of the row stands, whether or not the mark can be taken off the file; where it
-/// cannot, the next start does it.
-async fn settle(app: &App, key: &Key, has_row: bool) {
-    if let Err(error) = app.library.settle(key, has_row).await {
-        tracing::warn!(%error, "a file stays in doubt until the next start");
-    }
-}
-
-/// Refuses what would be more than one admin may store.
-async fn check_quota(app: &App, admin: i64, size: u64) -> Result<(), Rejection> {
-    if stored_by(admin, &app.db).await?.saturating_add(size) > app.rules.quota {
-        return Err(QUOTA_EXCEEDED.into());
-    }
-    Ok(())
-}
-
-/// Bytes that an admin has stored, deleted movies included: their files stay.
-async fn stored_by(admin: i64, db: &DbPool) -> Result<u64, Rejection> {
-    // A sum has another type than what it sums, and each database another name for ours.
-    let sum = match db.dialect() {
-        Dialect::MySql => {
-            sql("SELECT CAST(COALESCE(SUM(file_size), 0) AS SIGNED) FROM movie WHERE user_id = ?")
-        }
-        _ => sql("SELECT CAST(COALESCE(SUM(file_size), 0) AS BIGINT) FROM movie WHERE user_id = ?"),
-    };
-    let (bytes,): (i64,) = sum.bind(admin).one(db).await?;
-    Ok(u64::try_from(bytes)?)
-}
-
 /// Marks a movie as deleted. Its row stays for the records, its content may come again, and a
 /// download that is under way has the file open.
 pub(super) async fn delete(
@@ -159,7 +68,7 @@ pub(super) async fn delete(
 }
 
 /// The sampled md5 in lower case, if it is one.
-fn sampled_md5(sent: &str) -> Result<String, Rejection> {
+pub(super) fn sampled_md5(sent: &str) -> Result<String, Rejection> {
     let is_md5 = sent.len() == 32 && sent.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_md5 {
         Ok(sent.to_ascii_lowercase())

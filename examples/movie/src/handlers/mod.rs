@@ -4,6 +4,7 @@ mod account;
 mod catalog;
 mod download;
 mod notice;
+mod upload;
 
 use packetboat_dispatch::{Anyone, Dispatcher, Flagged, SessionManager};
 
@@ -35,7 +36,7 @@ pub fn dispatcher(app: App, sessions: SessionManager) -> Dispatcher<App, Flagged
         .allow(AdminOnly, |group| {
             group
                 .on(catalog::check)
-                .on(catalog::upload)
+                .on(upload::upload)
                 .on(catalog::delete)
                 .on(notice::publish)
         })
