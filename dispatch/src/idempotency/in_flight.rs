@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::idempotency::IdempotencyKey;
 use crate::middleware::Response;
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, code};
 use crate::wire::Wire;
 
 /// The requests of one type that are at work and have a key. It is no larger than what is in
@@ -86,14 +86,23 @@ impl InFlight {
 
 impl First {
     /// Gives its answer to those that wait.
+    ///
+    /// That its own attachment was cut or damaged says nothing of theirs: then one of them takes its
+    /// place, most of all the retry of an upload whose connection was lost a moment ago.
     pub(crate) fn answered(self, outcome: &Result<Response, Rejection>) {
         let shared = match outcome {
             Ok(response) if response.file.is_some() => return,
+            Err(rejection) if is_of_its_attachment(rejection) => return,
             Ok(response) => Ok(Arc::from(&*response.message)),
             Err(rejection) => Err(Arc::new(rejection.repeated())),
         };
         self.answer.send_replace(Some(shared));
     }
+}
+
+fn is_of_its_attachment(rejection: &Rejection) -> bool {
+    let codes = [code::ATTACHMENT_CUT, code::DIGEST_MISMATCH];
+    rejection.is_ours() && codes.contains(&rejection.code())
 }
 
 impl Drop for First {
@@ -147,6 +156,19 @@ mod tests {
             one.answered(&answer);
             assert_eq!(said(second.await), expected);
             assert!(in_flight.lock().is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_attachment_that_was_cut_is_the_firsts_own() {
+        let in_flight = InFlight::default();
+        let cut = |code| Rejection::ours(code, "the attachment did not arrive whole");
+        for code in [code::ATTACHMENT_CUT, code::DIGEST_MISMATCH] {
+            let one = first(&in_flight, "ann").await;
+            let mut second = pin!(in_flight.join("ann".to_owned(), KEY.into(), Wire::Native));
+            assert!(second.as_mut().now_or_never().is_none());
+            one.answered(&Err(cut(code)));
+            assert_eq!(said(second.await), "first", "{code}");
         }
     }
 

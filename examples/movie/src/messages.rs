@@ -89,7 +89,7 @@ pub struct Logout {}
 
 /// Asks whether a movie is new. The reply is a refusal when it is known.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Message, Serialize)]
-#[message(type = "check_movie", reply = Done, schema)]
+#[message(type = "check_movie", reply = Done, safe, schema)]
 pub struct CheckMovie {
     /// The file's sampled md5, see [`crate::sampled`].
     pub file_md5: String,
@@ -114,7 +114,7 @@ pub struct UploadMovie {
 
 /// Lists movies, newest first.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Message, Serialize)]
-#[message(type = "get_movie_list", reply = MovieList, schema)]
+#[message(type = "get_movie_list", reply = MovieList, safe, schema)]
 pub struct ListMovies {
     /// Which movies.
     pub movie_type: MovieType,
@@ -161,7 +161,7 @@ pub struct DownloadMovie {
 
 /// Lists the caller's own downloads, newest first.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Message, Serialize)]
-#[message(type = "check_download_record", reply = RecordList, schema)]
+#[message(type = "check_download_record", reply = RecordList, safe, schema)]
 pub struct ListRecords {
     /// How many of the newest to leave out.
     #[serde(default)]
@@ -173,7 +173,7 @@ pub struct ListRecords {
 
 /// Lists notices, newest first.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Message, Serialize)]
-#[message(type = "check_notice", alias = "check_all_notice", reply = NoticeList, schema)]
+#[message(type = "check_notice", alias = "check_all_notice", reply = NoticeList, safe, schema)]
 pub struct ListNotices {
     /// How many of the newest to leave out.
     #[serde(default)]

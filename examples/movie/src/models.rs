@@ -165,6 +165,9 @@ pub struct Claim {
     pub name: String,
     /// When it happened.
     pub claimed: DateTime<Utc>,
+    /// The BLAKE3 of what came with it, in hexadecimal; empty where nothing did.
+    #[model(size = 64, default = "")]
+    pub content: String,
 }
 
 impl Claim {
@@ -173,6 +176,7 @@ impl Claim {
         Self {
             name: "first_admin".to_owned(),
             claimed: Utc::now(),
+            content: String::new(),
         }
     }
 
@@ -181,6 +185,14 @@ impl Claim {
         Self {
             name: format!("{user}:{}", key.to_hex()),
             claimed: Utc::now(),
+            content: String::new(),
         }
+    }
+
+    /// The same with what came along: a key with another content is a mistake of its client, and
+    /// must not be told that it is done.
+    pub fn with_content(mut self, content: String) -> Self {
+        self.content = content;
+        self
     }
 }

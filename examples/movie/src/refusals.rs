@@ -45,6 +45,8 @@ refusals! {
     BUSY = "busy", "服务器繁忙,请稍后再试";
     /// The caller's role may not do this.
     FORBIDDEN = "forbidden", "没有权限";
+    /// The idempotency key was used before, for something else.
+    KEY_REUSED = "key_reused", "幂等键已用于其他请求";
     /// The movie is there already.
     MOVIE_EXISTS = "movie_exists", "电影已存在";
     /// There is no such movie, or it is deleted.

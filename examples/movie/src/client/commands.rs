@@ -59,7 +59,7 @@ async fn logged_in(command: Command, remote: &mut Remote, show: Show) -> Result<
     let lang = show.lang;
     match command {
         Command::BuyVip => {
-            remote.call(BuyVip {}).await?;
+            remote.call_once(BuyVip {}).await?;
             Ok(Report::done(lang.bought_vip()))
         }
         Command::Check { file } => {
@@ -139,7 +139,7 @@ async fn login(
     let mut remote = Remote::open(options).await?;
     if let Some(old) = sessions.get(&options.server) {
         // The server ends it when the new one is made.
-        remote.resume(&old.session);
+        remote.resume(&old.session).await;
     }
     let user_type = account.user_type();
     let reply = remote
@@ -161,7 +161,7 @@ async fn login(
 async fn resume(options: &Options, sessions: &SessionFile) -> Result<Remote, Failure> {
     let kept = sessions.get(&options.server).ok_or(Failure::LoggedOut)?;
     let mut remote = Remote::open(options).await?;
-    remote.resume(&kept.session);
+    remote.resume(&kept.session).await;
     Ok(remote)
 }
 

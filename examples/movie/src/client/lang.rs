@@ -116,6 +116,7 @@ impl Lang {
             "busy" => "The server is busy; try again.",
             "forbidden" => "Your account may not do this.",
             "internal" => "Something went wrong on the server.",
+            "key_reused" => "Another request was made under this idempotency key.",
             "movie_exists" => "The movie is there already.",
             "movie_not_found" => "There is no such movie.",
             "no_movies" => "There is no movie yet.",

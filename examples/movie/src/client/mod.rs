@@ -8,6 +8,7 @@ pub mod health;
 pub mod kept;
 pub mod lang;
 pub mod menu;
+mod native;
 pub mod place;
 pub mod progress;
 pub mod prompt;

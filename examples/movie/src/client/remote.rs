@@ -1,7 +1,9 @@
 //! The server as the client sees it: a connection whose failures are the user's.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use packetboat_dispatch::client::{Client, NativeClient, TlsClient};
 use packetboat_dispatch::tls::{ClientTls, TlsError};
@@ -14,6 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::client::args::Options;
 use crate::client::download::Download;
 use crate::client::failure::Failure;
+use crate::client::native::Native;
 use crate::messages::{Login, LoginReply, Logout, Register, Secret, UserType};
 use crate::refusals::BAD_PASSWORD;
 use crate::sampled;
@@ -40,7 +43,7 @@ pub struct Remote {
 enum Wired {
     Classic(Box<Client<Flagged>>),
     ClassicTls(Box<TlsClient<Flagged>>),
-    Native(NativeClient),
+    Native(Native),
 }
 
 impl Wired {
@@ -81,10 +84,20 @@ impl Remote {
         });
         let (addr, wire, encrypted) = named.next().unwrap_or((server, Wire::Native, false));
         let client = if encrypted {
-            let builder = Client::builder().tls(trust(addr, roots)?);
+            let trust = trust(addr, roots)?;
             match wire {
-                Wire::Classic => builder.connect(addr).await.map(Wired::classic_tls),
-                _ => builder.connect_native(addr).await.map(Wired::Native),
+                Wire::Classic => {
+                    let builder = Client::builder().tls(trust);
+                    builder.connect(addr).await.map(Wired::classic_tls)
+                }
+                _ => {
+                    let addr = addr.to_owned();
+                    let connect = move || {
+                        let (builder, addr) = (Client::builder().tls(trust.clone()), addr.clone());
+                        async move { builder.connect_native(&*addr).await }
+                    };
+                    Native::connect(connect).await.map(Wired::Native)
+                }
             }
         } else if let Some(roots) = roots {
             let plain = "nothing is encrypted unless the server's address begins with tls://";
@@ -93,7 +106,14 @@ impl Remote {
         } else {
             match wire {
                 Wire::Classic => Client::connect(addr).await.map(Wired::classic),
-                _ => NativeClient::connect(addr).await.map(Wired::Native),
+                _ => {
+                    let addr = addr.to_owned();
+                    let connect = move || {
+                        let addr = addr.clone();
+                        async move { NativeClient::connect(&*addr).await }
+                    };
+                    Native::connect(connect).await.map(Wired::Native)
+                }
             }
         };
         let client = client.map_err(|source| failure(server, source))?;
@@ -152,31 +172,32 @@ impl Remote {
     /// Those of the connection; a refusal.
     pub async fn logout(&mut self) -> Result<(), Failure> {
         self.call(Logout {}).await?;
-        self.set_session(None);
+        self.set_session(None).await;
         Ok(())
     }
 
     /// Goes on with a session that was kept.
-    pub fn resume(&mut self, session: &Secret) {
+    pub async fn resume(&mut self, session: &Secret) {
         // What does not parse is no session; the server then says that one has to log in.
-        self.set_session(session.0.parse::<SessionId>().ok());
+        self.set_session(session.0.parse::<SessionId>().ok()).await;
     }
 
-    fn set_session(&mut self, session: Option<SessionId>) {
+    async fn set_session(&mut self, session: Option<SessionId>) {
         match &mut self.client {
             Wired::Classic(client) => client.set_session(session),
             Wired::ClassicTls(client) => client.set_session(session),
-            Wired::Native(client) => client.set_session(session),
+            Wired::Native(client) => client.set_session(session).await,
         }
     }
 
-    /// Sends a message and gives its reply.
+    /// Sends a message and gives its reply. On the native wire a connection that was lost is made
+    /// again, and what only reads is asked again.
     ///
     /// # Errors
     /// Those of the connection; a refusal.
     pub async fn call<M>(&mut self, message: M) -> Result<M::Reply, Failure>
     where
-        M: Message + Serialize,
+        M: Message + Serialize + Sync,
         M::Reply: DeserializeOwned,
     {
         let reply = match &mut self.client {
@@ -184,6 +205,23 @@ impl Remote {
             Wired::ClassicTls(client) => client.call(message).await,
             Wired::Native(client) => client.call(message).await,
         };
+        reply.map_err(|source| failure(&self.server, source))
+    }
+
+    /// The same for what must happen once. On the native wire, which has keys for that, it is asked
+    /// again if its answer was lost.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_once<M>(&mut self, message: M) -> Result<M::Reply, Failure>
+    where
+        M: Message + Serialize + Sync,
+        M::Reply: DeserializeOwned,
+    {
+        let Wired::Native(client) = &self.client else {
+            return self.call(message).await;
+        };
+        let reply = client.call_once(message).await;
         reply.map_err(|source| failure(&self.server, source))
     }
 
@@ -210,30 +248,30 @@ impl Remote {
     }
 
     /// As [`call_with_file`](Self::call_with_file), for a file whose digest is known: what the
-    /// server has of it from an earlier try is not sent again.
+    /// server has of it from an earlier try is not sent again, and if the connection is lost it goes
+    /// on, once.
     ///
     /// # Errors
     /// As there.
     pub async fn upload<M>(
         &mut self,
         message: M,
-        file: Source,
+        file: &Arc<File>,
         digest: Digest,
         progress: impl FnMut(u64) + Send,
     ) -> Result<M::Reply, Failure>
     where
-        M: Message + Serialize,
+        M: Message + Clone + Serialize,
         M::Reply: DeserializeOwned,
     {
-        match &self.client {
-            Wired::Classic(_) | Wired::ClassicTls(_) => {
-                self.call_with_file(message, file, progress).await
-            }
-            Wired::Native(client) => {
-                let reply = client.upload(message, file, digest, progress).await;
-                reply.map_err(|source| failure(&self.server, source))
-            }
-        }
+        let Wired::Native(client) = &self.client else {
+            let file = Source::file(Arc::clone(file));
+            let file = file.map_err(|error| ClientError::Source(error.into()));
+            let file = file.map_err(|source| failure(&self.server, source))?;
+            return self.call_with_file(message, file, progress).await;
+        };
+        let reply = client.upload(message, file, digest, progress).await;
+        reply.map_err(|source| failure(&self.server, source))
     }
 
     /// Whether the wire has a place for a file's digest.
@@ -275,12 +313,12 @@ impl Remote {
         &self.server
     }
 
-    /// Whether the connection can still be used.
+    /// Whether the connection can still be used; on the native wire it is made again.
     pub fn is_usable(&self) -> bool {
         match &self.client {
             Wired::Classic(client) => client.is_usable(),
             Wired::ClassicTls(client) => client.is_usable(),
-            Wired::Native(client) => client.is_usable(),
+            Wired::Native(_) => true,
         }
     }
 }

@@ -169,6 +169,14 @@ async fn blake3(path: &Path) -> Result<Digest, Failure> {
         .map_err(|source| Failure::local(path, source))
 }
 
+async fn open(path: &Path) -> Result<File, Failure> {
+    let owned = path.to_owned();
+    let file = spawn_blocking(move || File::open(owned)).await;
+    file.map_err(io::Error::other)
+        .and_then(|file| file)
+        .map_err(|source| Failure::local(path, source))
+}
+
 /// Asks whether a file is new to the server.
 ///
 /// # Errors
@@ -178,7 +186,8 @@ pub async fn check(remote: &mut Remote, path: &Path) -> Result<(), Failure> {
     remote.call(CheckMovie { file_md5 }).await.map(drop)
 }
 
-/// Sends a file to the server: on the native wire only what that has not, from an earlier try.
+/// Sends a file to the server: on the native wire only what that has not, from an earlier try, and
+/// once more if the connection is lost.
 ///
 /// # Errors
 /// A refusal, the connection, the file.
@@ -193,10 +202,9 @@ pub async fn upload(
         true => Some(blake3(path).await?),
         false => None,
     };
-    let source = Source::open(path).await.map_err(|error| match error {
-        Error::Io(source) => Failure::local(path, source),
-        error => Failure::local(path, io::Error::other(error)),
-    })?;
+    let file = Arc::new(open(path).await?);
+    let source = Source::file(Arc::clone(&file));
+    let source = source.map_err(|source| Failure::local(path, source))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let file_size = source.len();
     let upload = UploadMovie {
@@ -209,7 +217,7 @@ pub async fn upload(
     progress.begin(show.lang.uploading());
     let sent = |sent| progress.set(sent);
     let reply = match digest {
-        Some(digest) => remote.upload(upload, source, digest, sent).await,
+        Some(digest) => remote.upload(upload, &file, digest, sent).await,
         None => remote.call_with_file(upload, source, sent).await,
     };
     progress.clear();

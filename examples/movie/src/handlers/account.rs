@@ -8,7 +8,7 @@ use crate::accounts::{Passwords, check_name};
 use crate::app::App;
 use crate::config::AdminRegistration;
 use crate::guards::{Account, Viewer};
-use crate::handlers::notice;
+use crate::handlers::{notice, once};
 use crate::messages::{BuyVip, Done, Login, LoginReply, Logout, Register, Secret, UserType};
 use crate::models::{Claim, User, claim, user};
 use crate::refusals::{
@@ -159,13 +159,22 @@ pub(super) async fn buy_vip(
         }
     });
     match bought.await {
+        Ok(()) => Ok(bought_vip()),
         // Done before, by the same request.
-        Ok(()) | Err(NotBought::Failed(orm::Error::UniqueViolation { table: "claim", .. })) => {
-            Ok(Done::new("购买成功"))
+        Err(NotBought::Failed(orm::Error::UniqueViolation { table: "claim", .. })) => {
+            let before = once::before(viewer.id, key, &db).await?;
+            before.map_or_else(
+                || Ok(bought_vip()),
+                |it| once::answer(&it, "", bought_vip()),
+            )
         }
         Err(NotBought::Already) => Err(ALREADY_VIP.into()),
         Err(NotBought::Failed(error)) => Err(error.into()),
     }
+}
+
+fn bought_vip() -> Done {
+    Done::new("购买成功")
 }
 
 /// Why an account was not made a VIP.

@@ -4,6 +4,7 @@ mod account;
 mod catalog;
 mod download;
 mod notice;
+mod once;
 mod upload;
 
 use packetboat_dispatch::{Anyone, Dispatcher, Flagged, SessionManager};

@@ -1,32 +1,48 @@
 //! Uploads: a file, its row, and what is decided between the two.
 
 use chrono::Utc;
-use packetboat_dispatch::{Identity, Rejection, State, Upload};
-use packetboat_orm::{DbPool, Dialect, Executor, ModelExt, sql};
+use packetboat_dispatch::{Idempotency, Identity, Rejection, State, Upload};
+use packetboat_orm::{self as orm, DbPool, Dialect, Executor, ModelExt, sql};
 
 use crate::app::App;
 use crate::guards::Admin;
 use crate::handlers::catalog::sampled_md5;
+use crate::handlers::once;
 use crate::library::Key;
 use crate::messages::{Done, UploadMovie};
-use crate::models::{Movie, movie};
+use crate::models::{Claim, Movie, movie};
 use crate::names;
 use crate::refusals::{MOVIE_EXISTS, NO_SPACE, QUOTA_EXCEEDED};
 
-/// Stores a movie. Whether it is known is decided by its content, once all of it has arrived.
+/// Stores a movie; once, where the request has a key and comes again. Whether it is known is decided
+/// by its content, once all of it has arrived.
 pub(super) async fn upload(
     State(app): State<App>,
     Identity(Admin(admin)): Identity<Admin>,
+    Idempotency(key): Idempotency,
     mut body: Upload,
     request: UploadMovie,
 ) -> Result<Done, Rejection> {
     let file_md5 = sampled_md5(&request.file_md5)?;
     let size = request.file_size;
-    check_quota(&app, admin.id, size).await?;
+    let before = once::before(admin.id, key, &app.db).await?;
+    match (&before, body.digest()) {
+        // The same once more: not a byte of it is needed.
+        (Some(before), Some(digest)) => {
+            return once::answer(before, &content(&request, &digest.to_string()), stored());
+        }
+        // What came before counts already.
+        (Some(_), None) => {}
+        (None, _) => check_quota(&app, admin.id, size).await?,
+    }
     if !app.library.has_room(size)? {
         return Err(NO_SPACE.into());
     }
     let received = app.library.receive(&mut body, admin.id).await?;
+    let content = content(&request, &received.digest);
+    if let Some(before) = before {
+        return once::answer(&before, &content, stored());
+    }
     // Again, for what came meanwhile: uploads side by side would all have fitted alone.
     check_quota(&app, admin.id, size).await?;
     let same = movie::live_digest.eq(received.digest.clone());
@@ -48,23 +64,49 @@ pub(super) async fn upload(
         user_id: admin.id,
         upload_time: Utc::now(),
     };
+    let claim = key.map(|key| Claim::once(admin.id, key).with_content(content));
     // File first, row second: a movie that is listed is there, whatever happens in between.
-    let key = received.key.clone();
+    let file = received.key.clone();
     received.persist().await?;
-    match movie.insert(&app.db).await {
+    match insert(&mut movie, claim, &app.db).await {
         Ok(()) => {
-            settle(&app, &key, true).await;
-            Ok(Done::new("上传成功"))
+            settle(&app, &file, true).await;
+            Ok(stored())
         }
         // The same content came twice at once, and the other was first.
         Err(error) if error.is_unique("live_digest") => {
-            settle(&app, &key, false).await;
+            settle(&app, &file, false).await;
             Err(MOVIE_EXISTS.into())
         }
         // The connection may have broken after the row was written. The file stays in doubt, and
         // the next start asks whether its row is there.
         Err(error) => Err(error.into()),
     }
+}
+
+fn stored() -> Done {
+    Done::new("上传成功")
+}
+
+/// Inserts the movie, and with it that it was asked for under its key; both or none.
+async fn insert(movie: &mut Movie, claim: Option<Claim>, db: &DbPool) -> orm::Result<()> {
+    orm::transaction(db, async |tx| {
+        if let Some(mut claim) = claim {
+            claim.insert(&mut *tx).await?;
+        }
+        movie.insert(tx).await
+    })
+    .await
+}
+
+/// BLAKE3 over what makes an upload another one: the file, its price and its name.
+fn content(request: &UploadMovie, digest: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(digest.as_bytes());
+    hasher.update(&[u8::from(request.is_free)]);
+    // Last, since it has no fixed length.
+    hasher.update(request.file_name.as_bytes());
+    hasher.finalize().to_hex().to_string()
 }
 
 /// What became of the row stands, whether or not the mark can be taken off the file; where it

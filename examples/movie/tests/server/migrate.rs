@@ -96,7 +96,7 @@ async fn the_migrations_lead_to_the_models(database: &Database) {
     let report = database::models().check(&db).await.unwrap();
     assert!(report.is_clean(), "{report}");
     let undone = database::migrations().down(&db, 1).await.unwrap();
-    assert_eq!(undone, ["0007_names"]);
+    assert_eq!(undone, ["0008_claim_content"]);
     assert_eq!(database::migrations().up(&db).await.unwrap(), undone);
     let report = database::models().check(&db).await.unwrap();
     assert!(report.is_clean(), "{report}");
@@ -152,7 +152,7 @@ async fn a_change_of_the_models_goes_up_and_down_with_movies_inside(database: &D
         matches!(&made, Made::Files { losses, .. } if losses.is_empty()),
         "{made}"
     );
-    assert_eq!(next.up(&db).await.unwrap(), ["0008_add_year"]);
+    assert_eq!(next.up(&db).await.unwrap(), ["0009_add_year"]);
     let report = next.check(&db).await.unwrap();
     assert!(report.is_clean(), "{report}");
     assert_eq!(next.make("again").unwrap(), Made::Nothing);
@@ -175,7 +175,7 @@ async fn a_change_of_the_models_goes_up_and_down_with_movies_inside(database: &D
     found.year = Some(1927);
     found.update(&db).await.unwrap();
 
-    assert_eq!(next.down(&db, 1).await.unwrap(), ["0008_add_year"]);
+    assert_eq!(next.down(&db, 1).await.unwrap(), ["0009_add_year"]);
     let report = database::models().check(&db).await.unwrap();
     assert!(report.is_clean(), "{report}");
     let found = Movie::find(movie.id, &db).await.unwrap().unwrap();
@@ -183,7 +183,7 @@ async fn a_change_of_the_models_goes_up_and_down_with_movies_inside(database: &D
     // It refers to a movie whose table was built anew on the way.
     assert_eq!(DownloadRecord::select().count(&db).await.unwrap(), 1);
 
-    assert_eq!(next.up(&db).await.unwrap(), ["0008_add_year"]);
+    assert_eq!(next.up(&db).await.unwrap(), ["0009_add_year"]);
     let years = sql("SELECT year FROM movie").all::<Option<i32>>(&db).await;
     assert_eq!(years.unwrap(), [None]);
 }
@@ -240,16 +240,21 @@ fn the_program_migrates_by_hand() {
     let (done, said) = movie(&["check"]);
     assert!(!done && said.contains("there is no table user"), "{said}");
     let (done, said) = movie(&["up"]);
-    assert!(done && said.contains("0007_names"), "{said}");
+    assert!(done && said.contains("0008_claim_content"), "{said}");
     let (done, said) = movie(&["check"]);
     assert!(
         done && said.contains("as the models declare them"),
         "{said}"
     );
     let (done, said) = movie(&["down"]);
-    assert!(done && said == "undone 0007_names\n", "{said}");
+    assert!(done && said == "undone 0008_claim_content\n", "{said}");
     let (done, said) = movie(&["status"]);
-    assert!(done && said.contains("0007_names: pending"), "{said}");
+    assert!(
+        done && said.contains("0008_claim_content: pending"),
+        "{said}"
+    );
+    let (done, said) = movie(&["down"]);
+    assert!(done && said == "undone 0007_names\n", "{said}");
     let (done, said) = movie(&["down"]);
     assert!(
         !done && said.contains("0006_claim has no down file"),

@@ -61,7 +61,7 @@ async fn buy_vip(visitor: &mut Visitor) -> Result<Option<Report>, Failure> {
     if prompt::ask_yes(lang.ask_vip()).map_err(terminal)? != Some(true) {
         return Ok(None);
     }
-    visitor.remote.call(BuyVip {}).await?;
+    visitor.remote.call_once(BuyVip {}).await?;
     visitor.vip = Some(true);
     Ok(Some(Report::done(lang.bought_vip())))
 }

@@ -1,0 +1,1 @@
+ALTER TABLE "claim" ADD COLUMN "content" TEXT COLLATE "C" NOT NULL DEFAULT ('');
