@@ -1121,9 +1121,11 @@ def _load_schema(schema: Union[str, "os.PathLike[str]", Mapping[str, Any]]) -> M
 def _message_schema(document: Mapping[str, Any], type: str) -> Mapping[str, Any]:
     """The JSON Schema of a message: the one place that knows how the document is laid out."""
     messages = document["messages"]
-    if type not in messages:
-        raise SchemaError(f"there is no message {type!r}{_near(type, messages)}")
-    return messages[type].get("message", {})
+    names = {alias: name for name, message in messages.items() for alias in message.get("aliases") or []}
+    name = type if type in messages else names.get(type)
+    if name is None:
+        raise SchemaError(f"there is no message {type!r}{_near(type, [*messages, *names])}")
+    return messages[name].get("message") or {}
 
 
 def _check_message(document: Mapping[str, Any], type: str, fields: Mapping[str, Any]) -> None:
@@ -1132,13 +1134,18 @@ def _check_message(document: Mapping[str, Any], type: str, fields: Mapping[str, 
     properties = schema.get("properties", {})
     # What the client itself adds.
     ours = {"type", "session"}
-    for name in schema.get("required", []):
-        if name not in fields and name not in ours:
-            raise SchemaError(f"{type}: `{name}` is missing")
-    if "properties" in schema and schema.get("additionalProperties") in (None, False):
+    if schema.get("type") == "object" and schema.get("additionalProperties") in (None, False):
         for name in fields:
             if name not in properties and name not in ours:
                 raise SchemaError(f"{type}: there is no `{name}`{_near(name, properties)}")
+    for name in schema.get("required", []):
+        if name not in fields and name not in ours:
+            raise SchemaError(f"{type}: `{name}` is missing")
+    for choices in (schema.get("anyOf"), schema.get("oneOf")):
+        needed = [choice.get("required", []) for choice in choices or []]
+        if needed and not any(all(name in fields or name in ours for name in names) for names in needed):
+            words = " or ".join(f"`{name}`" for names in needed for name in names)
+            raise SchemaError(f"{type}: {words} is missing")
     for name, value in fields.items():
         if name in properties:
             _check_value(f"{type}: `{name}`", value, properties[name], roots)
@@ -1179,6 +1186,9 @@ def _check_value(where: str, value: Any, schema: Any, roots: List[Mapping[str, A
     for choices in (schema.get("anyOf"), schema.get("oneOf")):
         if choices:
             faults = [_fault(where, value, choice, roots) for choice in choices]
+            words = [_resolve(choice, roots).get("const") for choice in choices]
+            if all(faults) and None not in words:
+                raise SchemaError(f"{where} is {value!r}, not one of {', '.join(map(repr, words))}")
             if all(faults):
                 raise SchemaError(str(faults[0]))
 

@@ -2,7 +2,9 @@
 """Tests of packetboat.py: against scripted servers, and with an address against a movie server as well.
 
     movie server --listen 127.0.0.1:7878 --data FRESH --admin-registration open --wait 0s
-    test_packetboat.py [127.0.0.1:7878]
+    test_packetboat.py [127.0.0.1:7878 [path/of/movie]]
+
+With the path of the program, too, it starts servers of its own, kills them, and starts them again.
 """
 
 import contextlib
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import packetboat
@@ -31,6 +34,7 @@ from packetboat import (
 
 HERE = pathlib.Path(__file__).resolve().parent
 MOVIE = None
+PROGRAM = None
 CLIP = bytes(range(256)) * 12_000 + b"the end"
 DIGEST = bytes(range(32))
 
@@ -783,6 +787,309 @@ class MovieOnClassic(Movie, unittest.TestCase):
     wire = "classic"
 
 
+class Proxy:
+    """Passes connections on to a server: counts what goes up, and cuts a connection after so many bytes either way."""
+
+    def __init__(self, addr, up=None, down=None):
+        self.addr, self.limits, self.passed = addr, {"up": up, "down": down}, {"up": 0, "down": 0}
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(self.addr)
+                for way, one, two in [("up", near, far), ("down", far, near)]:
+                    threading.Thread(target=self.pump, args=(way, one, two), daemon=True).start()
+
+    def pump(self, way, one, two):
+        with contextlib.suppress(OSError):
+            while chunk := one.recv(64 << 10):
+                limit = self.limits[way]
+                if limit is not None and self.passed[way] + len(chunk) > limit:
+                    break
+                self.passed[way] += len(chunk)
+                two.sendall(chunk)
+        for end in (one, two):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        one.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+class House:
+    """A movie server that is killed and started again on the same data."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.start()
+
+    def start(self):
+        options = ["--listen", "127.0.0.1:0", "--admin-registration", "open", "--wait", "0s"]
+        with open(os.path.join(self.folder.name, "log"), "ab") as log:
+            data = os.path.join(self.folder.name, "data")
+            command = [PROGRAM, "server", *options, "--data", data]
+            self.server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, encoding="utf-8")
+        word, addr = self.server.stdout.readline().split()
+        assert word == "READY", word
+        host, port = addr.rsplit(":", 1)
+        self.addr = (host, int(port))
+
+    def kill(self):
+        self.server.kill()
+        self.server.wait()
+        self.server.stdout.close()
+
+    def member(self, kind, port=None):
+        who = {"name": kind, "password": "pw", "user_type": kind}
+        peer = Client("127.0.0.1", port or self.addr[1], timeout=20)
+        with contextlib.suppress(packetboat.Rejected):
+            peer.call("register", **who)
+        peer.call("login", **who)
+        return peer
+
+    def parts(self):
+        return os.listdir(os.path.join(self.folder.name, "data/parts"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        self.folder.cleanup()
+
+
+class Known:
+    """The hash as the module `blake3` has it, of the one file whose digest a server has told."""
+
+    sha256, told = None, None
+
+    def __init__(self, data=b""):
+        self.hasher = hashlib.sha256(data)
+
+    def update(self, chunk):
+        self.hasher.update(chunk)
+
+    def digest(self):
+        return Known.told if self.hasher.digest() == Known.sha256 else b"another".ljust(32)
+
+
+class Resumed(unittest.TestCase):
+    """Files that are cut on their way to and from a movie server, and go on."""
+
+    MIB = 1 << 20
+    SIZE = 40 * MIB + 11
+    # What a server that is killed may lose, for it is not synced, and what is on its way.
+    LOST = 21 * MIB
+
+    @classmethod
+    def setUpClass(cls):
+        seed = hashlib.shake_256(b"a film").digest(cls.MIB + 1)
+        cls.film = (seed * (cls.SIZE // len(seed) + 1))[:cls.SIZE]
+        cls.about = {"file_name": "film", "file_md5": hashlib.md5(cls.film[:9]).hexdigest(), "is_free": 1}
+        cls.blake3, packetboat._blake3 = packetboat._blake3, None
+        # Of this file a server says what its digest is, so that no slow hash is needed here.
+        with House() as house, house.member("admin") as admin, house.member("user") as user:
+            admin.call("upload_movie", cls.about, file=cls.film)
+            with user.download("download_movie", movie_id=1) as download:
+                Known.told, Known.sha256 = download.digest, hashlib.sha256(cls.film).digest()
+        packetboat._blake3 = Known
+
+    @classmethod
+    def tearDownClass(cls):
+        packetboat._blake3 = cls.blake3
+
+    def upload(self, peer, **options):
+        """Sends the film, once the server has noticed how the last try ended."""
+        for _ in range(100):
+            try:
+                return peer.call("upload_movie", self.about, file=self.film, **options)
+            except packetboat.Rejected as refused:
+                if refused.code != "part_in_use":
+                    raise
+                time.sleep(0.05)
+        raise AssertionError("the part stays in use")
+
+    def comes_back(self, house, folder):
+        """What the server has is the film, and nothing but the film."""
+        path = os.path.join(folder, "back")
+        with house.member("user") as user:
+            rows = user.call("get_movie_list", movie_type="all")["movie_list"]
+            self.assertEqual([row[0] for row in rows], ["film"])
+            download = user.download("download_movie", movie_id=rows[0][2])
+            download.save(path)
+        self.assertEqual((download.digest, download.verified), (Known.told, True))
+        self.assertEqual(hashlib.sha256(pathlib.Path(path).read_bytes()).digest(), Known.sha256)
+        self.assertEqual(house.parts(), [])
+
+    def test_an_upload_whose_connection_is_cut_goes_on(self):
+        key = b"k" * 16
+        with House() as house, tempfile.TemporaryDirectory() as folder:
+            for cut in (7 * self.MIB, 23 * self.MIB):
+                with Proxy(house.addr, up=cut) as proxy, house.member("admin", proxy.port) as admin:
+                    with self.assertRaises(packetboat.Lost) as lost:
+                        self.upload(admin, idempotency_key=key)
+                    self.assertTrue(lost.exception.begun)
+            with Proxy(house.addr) as proxy, house.member("admin", proxy.port) as admin:
+                self.upload(admin, idempotency_key=key)
+                # 30 MiB came before, less what was no whole group each time.
+                self.assertLess(proxy.passed["up"], self.SIZE - 24 * self.MIB)
+                # The answer once more, for its key, and for next to nothing.
+                before = proxy.passed["up"]
+                self.upload(admin, idempotency_key=key)
+                self.assertLess(proxy.passed["up"] - before, 4 * self.MIB)
+                with self.assertRaises(packetboat.Rejected) as refused:
+                    self.upload(admin)
+                self.assertEqual(refused.exception.code, "movie_exists")
+            self.comes_back(house, folder)
+
+    def test_an_upload_outlives_the_kill_of_its_server(self):
+        with House() as house, tempfile.TemporaryDirectory() as folder:
+            def kill(done, total):
+                if done > 32 * self.MIB:
+                    house.server.kill()
+
+            with house.member("admin") as admin, self.assertRaises(packetboat.Lost):
+                self.upload(admin, progress=kill)
+            house.kill()
+            house.start()
+            self.assertTrue(house.parts())
+            with Proxy(house.addr) as proxy, house.member("admin", proxy.port) as admin:
+                self.upload(admin)
+                self.assertLess(proxy.passed["up"], self.SIZE - 32 * self.MIB + self.LOST)
+            self.comes_back(house, folder)
+
+    def test_a_download_goes_on_after_a_cut_and_after_a_kill(self):
+        with House() as house, tempfile.TemporaryDirectory() as folder:
+            with house.member("admin") as admin:
+                self.upload(admin)
+            path = os.path.join(folder, "film")
+            with Proxy(house.addr, down=9 * self.MIB) as proxy, house.member("user", proxy.port) as user:
+                with self.assertRaises(packetboat.Lost):
+                    user.download("download_movie", movie_id=1).save(path)
+            had = os.path.getsize(path + ".part")
+            self.assertGreater(had, 6 * self.MIB)
+
+            def kill(done, total):
+                if done > 25 * self.MIB:
+                    house.server.kill()
+
+            with house.member("user") as user, self.assertRaises(packetboat.Lost):
+                user.download("download_movie", movie_id=1).save(path, kill)
+            house.kill()
+            house.start()
+            self.assertGreaterEqual(os.path.getsize(path + ".part"), 25 * self.MIB)
+            with Proxy(house.addr) as proxy, house.member("user", proxy.port) as user:
+                download = user.download("download_movie", movie_id=1)
+                download.save(path)
+                self.assertIs(download.verified, True)
+                self.assertLess(proxy.passed["down"], self.SIZE - 24 * self.MIB)
+            self.assertEqual(hashlib.sha256(pathlib.Path(path).read_bytes()).digest(), Known.sha256)
+            self.assertEqual(os.listdir(folder), ["film"])
+
+    def test_a_part_that_was_damaged_is_found_out(self):
+        with House() as house, tempfile.TemporaryDirectory() as folder:
+            with house.member("admin") as admin:
+                self.upload(admin)
+            path = os.path.join(folder, "film")
+            with Proxy(house.addr, down=9 * self.MIB) as proxy, house.member("user", proxy.port) as user:
+                with self.assertRaises(packetboat.Lost):
+                    user.download("download_movie", movie_id=1).save(path)
+            with open(path + ".part", "r+b") as part:
+                part.seek(self.MIB)
+                part.write(bytes([self.film[self.MIB] ^ 1]))
+            with house.member("user") as user:
+                with self.assertRaises(packetboat.DigestMismatch):
+                    user.download("download_movie", movie_id=1).save(path)
+                self.assertEqual(os.listdir(folder), [])
+                user.download("download_movie", movie_id=1).save(path)
+            self.assertEqual(hashlib.sha256(pathlib.Path(path).read_bytes()).digest(), Known.sha256)
+
+
+class MovieSchema(unittest.TestCase):
+    """What `movie schema` prints, in use against a movie server."""
+
+    def setUp(self):
+        printed = subprocess.run([PROGRAM, "schema"], capture_output=True, check=True, encoding="utf-8", timeout=60)
+        self.schema = json.loads(printed.stdout)
+        self.proxy = Proxy((MOVIE.rsplit(":", 1)[0], int(MOVIE.rsplit(":", 1)[1])))
+        self.peer = Client.from_schema(self.schema, "127.0.0.1", self.proxy.port, timeout=20)
+
+    def tearDown(self):
+        self.peer.close()
+        self.proxy.listener.close()
+
+    def member(self, kind):
+        who = {"name": f"schema-{kind}", "password": "pw", "user_type": kind}
+        with contextlib.suppress(packetboat.Rejected):
+            self.peer.call("register", who)
+        self.peer.call("login", who)
+
+    def test_what_fits_is_sent_under_every_name_that_a_message_has(self):
+        clip = b"a clip that goes by the schema"
+        about = {"file_md5": hashlib.md5(clip).hexdigest(), "is_free": 1}
+        self.member("admin")
+        self.peer.call("upload_movie", about, file_name="schema one", file=clip)
+        # Other spellings, which clients in the field use.
+        self.peer.call("upload", about, movie_name="schema two", file=clip + b"!")
+        self.peer.call("put_notice", title="A title", content="and more")
+        self.member("user")
+        rows = self.peer.call("get_movie_list", movie_type="all", limit=100)["movie_list"]
+        movie = next(id for name, _, id in rows if name == "schema two")
+        self.assertEqual(self.peer.download("download_movie", movie_id=movie).read(), clip + b"!")
+        self.peer.call("buy_member")
+
+    def test_what_does_not_fit_is_named_and_nothing_is_sent(self):
+        who = {"password": "pw", "user_type": "user"}
+        movie = {"file_name": "x", "file_md5": "0" * 32, "is_free": 1}
+        # What has been sent so far has arrived.
+        with contextlib.suppress(packetboat.Rejected):
+            self.peer.call("login", who, name="nobody")
+        before = self.proxy.passed["up"]
+        for type, fields, file, said in [
+            ("login", who, None, "`name` or `username` is missing"),
+            ("login", {**who, "nam": "ann"}, None, "there is no `nam`; did you mean 'name'?"),
+            ("login", {**who, "name": "ann", "kep": True}, None, "there is no `kep`; did you mean 'keep'?"),
+            ("login", {**who, "name": 7}, None, "`name` is 7, not string or null"),
+            ("register", {**who, "name": "ann", "user_type": "boss"}, None, "'boss', not one of 'admin', 'user'"),
+            ("upload_movie", {**movie, "is_free": 2}, b"x", "`is_free` is 2"),
+            ("upload_movie", {**movie, "file_size": -1}, b"x", "`file_size` is -1, less than 0"),
+            ("upload_movie", {"file_name": "x", "is_free": 1}, b"x", "`file_md5` is missing"),
+            ("get_movie_list", {"movie_type": "all", "limit": "9"}, None, "`limit` is '9', not integer"),
+            ("get_movie_list", {}, None, "`movie_type` is missing"),
+            ("download_movie", {"movie_id": "1"}, None, "`movie_id` is '1', not integer"),
+            ("delete_movie", {}, None, "`delete_movie_id` or `movie_id` is missing"),
+            ("buy_vip", {"price": 0}, None, "there is no `price`"),
+            ("get_movies", {}, None, "did you mean 'get_movie_list'?"),
+            ("put_notic", {}, None, "did you mean 'put_notice'?"),
+        ]:
+            with self.subTest(type, **fields), self.assertRaises(packetboat.SchemaError) as fault:
+                self.peer.call(type, fields, file=file)
+            self.assertIn(said, str(fault.exception))
+        self.assertEqual(self.proxy.passed["up"], before)
+        # Without a schema the server says so, in its own words.
+        with self.assertRaises(packetboat.Rejected):
+            with Client("127.0.0.1", self.proxy.port) as peer:
+                peer.call("login", who)
+        self.assertGreater(self.proxy.passed["up"], before)
+
+    def test_the_command_line_takes_the_schema_as_it_was_printed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "schema.json")
+            pathlib.Path(path).write_text(json.dumps(self.schema), encoding="utf-8")
+            run = [sys.executable, str(HERE / "packetboat.py"), MOVIE, "--schema", path]
+            wrong = subprocess.run([*run, "login", "nam=ann", "password=x"], capture_output=True, encoding="utf-8", timeout=60)
+            self.assertEqual(wrong.returncode, 2, wrong)
+            self.assertIn("there is no `nam`; did you mean 'name'?", wrong.stderr)
+
+
 class Readme(unittest.TestCase):
     def test_its_examples_hold(self):
         host, port = MOVIE.rsplit(":", 1)
@@ -800,6 +1107,8 @@ def load_tests(loader, _, __):
     cases = [Native, Over, Classic, Schema]
     if MOVIE is not None:
         cases += [MovieOnNative, MovieOnClassic, Readme]
+    if PROGRAM is not None:
+        cases += [MovieSchema, Resumed]
     for case in cases:
         suite.addTests(loader.loadTestsFromTestCase(case))
     return suite
@@ -808,4 +1117,6 @@ def load_tests(loader, _, __):
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         MOVIE = sys.argv.pop(1)
+    if len(sys.argv) > 1:
+        PROGRAM = sys.argv.pop(1)
     unittest.main(verbosity=2)
