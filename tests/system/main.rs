@@ -1,0 +1,7 @@
+//! The movie server as a process of its own: networks, disks and systems that fail.
+
+mod crowds;
+mod house;
+mod kills;
+mod limits;
+mod network;
