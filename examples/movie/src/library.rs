@@ -297,14 +297,20 @@ fn disk_error(error: FrameError) -> Rejection {
     }
 }
 
-/// A folder of ours at `path`, made when it is missing.
+/// A folder of ours at `path`, made when it is missing, whose name outlives a loss of power.
 fn make(path: &Path) -> Result<(), LibraryError> {
+    let missing = path.ancestors().skip(1).take_while(|path| !path.exists());
+    let missing: Vec<&Path> = missing.collect();
     match DirBuilder::new().mode(0o700).recursive(true).create(path) {
         // A link to nowhere is not a missing folder.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(io_error(path, error));
         }
         _ => {}
+    }
+    // Also where it was there: a run that was cut off may have made it a moment ago.
+    for made in [path].into_iter().chain(missing) {
+        keep_name(made).map_err(|source| io_error(made, source))?;
     }
     let found = fs::symlink_metadata(path).map_err(|source| io_error(path, source))?;
     let ours = found.uid() == rustix::process::geteuid().as_raw();
@@ -314,6 +320,18 @@ fn make(path: &Path) -> Result<(), LibraryError> {
         Err(LibraryError::NotOurs {
             path: path.to_owned(),
         })
+    }
+}
+
+/// Syncs the folder in which a name stands.
+fn keep_name(path: &Path) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let is_here = parent.as_os_str().is_empty();
+    let parent = if is_here { Path::new(".") } else { parent };
+    match File::open(parent).and_then(|folder| folder.sync_all()) {
+        // Where the server may not read it, nobody lets it make folders either.
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(()),
     }
 }
 
