@@ -1,9 +1,8 @@
 //! How the task of a connection hears of what happens elsewhere to its requests.
 
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use crate::sync::{Arc, Mutex, MutexGuard, Notify, PoisonError};
 
 /// Requests that want to be looked at, told to the task that owns their connection.
 ///

@@ -37,6 +37,7 @@ mod scratch;
 mod server;
 pub mod session;
 pub mod shape;
+mod sync;
 #[cfg(feature = "tls")]
 pub mod tls;
 #[cfg(feature = "tower")]

@@ -1,12 +1,12 @@
 //! The connection's end of an upload.
 
 use std::mem;
-use std::sync::Arc;
 use std::time::Duration;
 
 use packetboat_framing::{Chunk, Error};
 
 use super::Shared;
+use crate::sync::Arc;
 
 /// The connection's end of an upload.
 #[derive(Debug)]

@@ -5,14 +5,13 @@ mod resume;
 mod slot;
 
 use std::fmt;
-use std::sync::Arc;
 
 use packetboat_framing::native::{Digest, Verifier};
 use packetboat_framing::{Body, Chunk, Error, Part};
-use tokio::sync::Notify;
 
 use crate::bell::Ringer;
 use crate::metrics;
+use crate::sync::{Arc, Mutex, Notify};
 pub(crate) use feed::{Feed, Waited};
 pub(crate) use resume::can_be_resumed;
 use slot::{Shared, Waiting};
@@ -84,7 +83,7 @@ pub(crate) fn upload_with_bell(
 
 fn new(len: u64, ringer: Option<Ringer>) -> (Upload, Feed) {
     let shared = Arc::new(Shared {
-        slot: std::sync::Mutex::default(),
+        slot: Mutex::default(),
         filled: Notify::new(),
         emptied: Notify::new(),
         ringer,

@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use packetboat_framing::{Chunk, Error};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::bell::Ringer;
+use crate::sync::{Arc, Mutex, MutexGuard, Notify, PoisonError};
 
 /// A piece that has arrived does not grow beyond this, in bytes.
 const MAX_PIECE: usize = 1024 * 1024;
