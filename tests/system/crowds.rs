@@ -140,8 +140,9 @@ async fn connections_that_come_and_go_leave_nothing() {
     let threads = server.threads().expect("it lives");
     let times = rounds(100_000, 4_000);
     come_and_go(times).await;
+    // A crowd may have made the database open more of its connections; a leak is thousands.
     eventually("descriptors are given back", async || {
-        server.open_fds().expect("it lives") <= fds
+        server.open_fds().expect("it lives") <= fds + 32
     })
     .await;
     let grown = server.rss_bytes().expect("it lives").saturating_sub(before);
