@@ -65,8 +65,10 @@ impl Native {
         M::Reply: DeserializeOwned,
     {
         let reply = self.pool.call(message).await?;
-        let client = self.pool.client().await?;
-        lock(&self.session).clone_from(&client.session());
+        // The answer counts, whatever has become of the connection since.
+        if let Ok(client) = self.pool.client().await {
+            lock(&self.session).clone_from(&client.session());
+        }
         Ok(reply)
     }
 
