@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use crate::world::{fuzz_frames, fuzz_steps};
+use crate::{
+    reassembly::fuzz_reassembly,
+    world::{fuzz_frames, fuzz_steps},
+};
 
 fn replay(target: &str, run: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -26,4 +29,9 @@ fn native_corpus_is_replayed() {
 #[test]
 fn native_frames_corpus_is_replayed() {
     replay("native_frames", fuzz_frames);
+}
+
+#[test]
+fn reassembly_corpus_is_replayed() {
+    replay("reassembly", fuzz_reassembly);
 }

@@ -5,6 +5,7 @@ mod credit;
 mod offsets;
 mod pair;
 mod properties;
+mod reassembly;
 mod resume;
 mod rules;
 mod story;

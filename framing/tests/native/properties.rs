@@ -13,6 +13,7 @@ use proptest::{
 
 use crate::{
     pair::frame,
+    reassembly,
     world::{Dice, Step, run, told},
 };
 
@@ -20,6 +21,15 @@ const CASES: u32 = 10_000;
 
 /// Runs a property with a fresh seed, which is printed, or with that of `FRAMING_SEED`.
 fn check<S: Strategy>(
+    name: &str,
+    strategy: &S,
+    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
+) {
+    check_so_often(CASES, name, strategy, test);
+}
+
+fn check_so_often<S: Strategy>(
+    cases: u32,
     name: &str,
     strategy: &S,
     test: impl Fn(S::Value) -> Result<(), TestCaseError>,
@@ -34,9 +44,9 @@ fn check<S: Strategy>(
             .as_nanos() as u64
     };
     let seed = given.unwrap_or_else(clock);
-    println!("{name}: {CASES} cases, FRAMING_SEED={seed}");
+    println!("{name}: {cases} cases, FRAMING_SEED={seed}");
     let config = Config {
-        cases: CASES,
+        cases,
         rng_algorithm: RngAlgorithm::ChaCha,
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
@@ -63,6 +73,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn any_interleaving_and_any_cut_gives_each_receiver_its_own_bytes() {
     check("interleaving", &steps(), |steps| {
         run(&steps);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_attachment_in_several_goes_is_right_or_an_error() {
+    let steps = (any::<u64>(), vec(any::<u64>(), 0..16));
+    check_so_often(1000, "reassembly", &steps, |(films, steps)| {
+        reassembly::run(films, &steps);
         Ok(())
     });
 }

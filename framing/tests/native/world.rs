@@ -42,7 +42,7 @@ pub struct Dice(pub u64);
 
 impl Dice {
     /// The next of `n` equally likely numbers.
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         let next = self.0 % n;
         self.0 /= n;
         next
