@@ -95,8 +95,11 @@ fn end<const N: usize>(
     }
     let mut more = Vec::new();
     bell.swap(&mut more);
-    assert_eq!(more, [], "besides {heard:?}");
-    assert_eq!(heard.len(), rang.iter().map(|rings| rings.len()).sum());
+    assert!(more.is_empty(), "besides {heard:?}");
+    assert_eq!(
+        heard.len(),
+        rang.iter().map(|rings| rings.len()).sum::<usize>()
+    );
     for rings in rang {
         let its_own = heard.iter().filter(|id| rings.contains(id));
         assert!(its_own.eq(*rings), "{rings:?} in {heard:?}");
