@@ -18,8 +18,10 @@ newest_postgres() {
 package_of() {
     case $1 in
         cc) echo gcc libc6-dev ;;
+        ip) echo iproute2 ;;
         mariadbd) echo mariadb-server-core mariadb-client-core ;;
         postgres) echo postgresql ;;
+        unshare) echo util-linux ;;
         *) echo "$1" ;;
     esac
 }

@@ -10,6 +10,7 @@
 //! | [`postgres`] | a PostgreSQL of a test's own, to crash |
 //! | [`proxy`] | a network that fails |
 //! | [`results`] | which tests ran, out of a test runner's log |
+//! | [`trace`] | system calls: traced, made to fail, replayed on the model of a disk |
 
 pub mod child;
 pub mod databases;
@@ -19,6 +20,7 @@ pub mod peer;
 pub mod postgres;
 pub mod proxy;
 pub mod results;
+pub mod trace;
 
 /// The project's front page, so that its code is compiled.
 #[cfg(doctest)]

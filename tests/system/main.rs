@@ -4,4 +4,6 @@ mod crowds;
 mod house;
 mod kills;
 mod limits;
+mod load;
 mod network;
+mod power_loss;
