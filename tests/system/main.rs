@@ -1,6 +1,7 @@
 //! The movie server as a process of its own: networks, disks and systems that fail.
 
 mod crowds;
+mod disk_errors;
 mod house;
 mod kills;
 mod limits;
