@@ -8,3 +8,4 @@ mod limits;
 mod load;
 mod network;
 mod power_loss;
+mod weather;
