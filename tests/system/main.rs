@@ -2,6 +2,7 @@
 
 mod crowds;
 mod disk_errors;
+mod flipped_bits;
 mod house;
 mod kills;
 mod limits;
