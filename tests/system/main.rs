@@ -9,4 +9,5 @@ mod limits;
 mod load;
 mod network;
 mod power_loss;
+mod soak;
 mod weather;
