@@ -71,10 +71,11 @@ impl fmt::Debug for IdempotencyKey {
 /// The idempotency key of a request, where its client has given one: an argument of a handler.
 ///
 /// While a request with a key is at work, another one of the same type, caller and key is not
-/// begun: it waits, and gets the same answer. That is all that can be done without a memory. What
-/// was done *before* only the application knows: a handler stores the key, together with its
-/// caller, **in the transaction that does the work**, under a unique index. Then a second request
-/// finds it there, and answers as the first did.
+/// begun: it waits, and gets the same answer, unless that is that the other's own attachment was cut
+/// or damaged; then it is begun. That is all that can be done without a memory. What was done
+/// *before* only the application knows: a handler stores the key, together with its caller, **in the
+/// transaction that does the work**, under a unique index. Then a second request finds it there, and
+/// answers as the first did.
 ///
 /// ```ignore
 /// async fn buy(
