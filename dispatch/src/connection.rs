@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::bell::Bell;
+use crate::push::Line;
 
 /// Names one connection of this process; never used twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -42,6 +45,8 @@ struct Inner {
     logged_in: AtomicBool,
     /// Set when TLS has shaken hands, before the first request is read.
     encrypted: AtomicBool,
+    /// Set where the wire has pushes, before the first request is read.
+    line: OnceLock<Line>,
 }
 
 impl Peer {
@@ -54,6 +59,7 @@ impl Peer {
                 addr,
                 logged_in: AtomicBool::new(false),
                 encrypted: AtomicBool::new(false),
+                line: OnceLock::new(),
             }),
         }
     }
@@ -87,6 +93,16 @@ impl Peer {
     #[cfg(feature = "tls")]
     pub(crate) fn set_encrypted(&self) {
         self.inner.encrypted.store(true, Ordering::Relaxed);
+    }
+
+    /// Its wire has pushes, and its task hears of them by this bell.
+    pub(crate) fn set_line(&self, bell: &Arc<Bell>) {
+        self.inner.line.get_or_init(|| Line::new(bell));
+    }
+
+    /// Where pushes go, if its wire has any.
+    pub(crate) fn line(&self) -> Option<&Line> {
+        self.inner.line.get()
     }
 
     /// Whether somebody has shown a good session on this connection.

@@ -43,6 +43,8 @@ pub enum Disconnect {
         /// What its first bytes look like, if they look like something.
         hint: Option<Hint>,
     },
+    /// The peer did not read, and a push said that it is then to be disconnected.
+    SlowReader,
     /// The server is stopping.
     Stopped,
     /// An upload ended early or came too slowly. Its handler was told, and its answer sent.
@@ -64,7 +66,7 @@ impl Disconnect {
         use packetboat_framing::Error::{HeaderTimeout, IdleTimeout};
         matches!(
             self,
-            Self::Failed(HeaderTimeout { .. } | IdleTimeout { .. })
+            Self::Failed(HeaderTimeout { .. } | IdleTimeout { .. }) | Self::SlowReader
         )
     }
 
@@ -105,6 +107,7 @@ impl fmt::Display for Disconnect {
             Self::Plain { hint: Some(hint) } => {
                 write!(f, "not TLS, which is required; looks like {hint}")
             }
+            Self::SlowReader => f.write_str("the peer did not read what was pushed"),
             Self::Stopped => f.write_str("the server is stopping"),
             Self::UploadCut { reason } => f.write_str(reason),
         }

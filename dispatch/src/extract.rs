@@ -29,7 +29,7 @@ use crate::upload::Upload;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument that a handler of this group can have",
     label = "not made from a call here",
-    note = "before its message a handler takes `State<T>` (T: FromRef<the state>), `Identity<T>`, `Sessions`, `Peer`, `Metadata`, `Deadline`, `Stoppable`, `Upload`, or an own `FromCall`",
+    note = "before its message a handler takes `State<T>` (T: FromRef<the state>), `Identity<T>`, `Sessions`, `Peer`, `Metadata`, `Deadline`, `Stoppable`, `Upload`, `Hub`, `Pusher`, or an own `FromCall`",
     note = "`Identity<T>` exists only in a group whose guard has `type Identity = T`; this group's guard gives `{I}`"
 )]
 pub trait FromCall<S, I>: Sized + Send {

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::push::PushError;
+
 /// The codes that this crate itself answers with. They never change their meaning.
 pub mod code {
     /// The size of the attachment is missing, or is not a whole number that a file can have.
@@ -33,6 +35,8 @@ pub mod code {
     pub const NOT_LOGGED_IN: &str = "not_logged_in";
     /// The same attachment is being received already; try again.
     pub const PART_IN_USE: &str = "part_in_use";
+    /// The connection's wire has no pushes.
+    pub const PUSH_UNAVAILABLE: &str = "push_unavailable";
     /// A key of the envelope stands twice in one message.
     pub const REPEATED_KEY: &str = "repeated_key";
     /// The server is stopping.
@@ -41,6 +45,8 @@ pub mod code {
     pub const TIMEOUT: &str = "timeout";
     /// The message is nested deeper than 128 levels.
     pub const TOO_DEEP: &str = "too_deep";
+    /// The connection is in as many rooms as it may be.
+    pub const TOO_MANY_ROOMS: &str = "too_many_rooms";
     /// No handler takes messages of this type.
     pub const UNKNOWN_TYPE: &str = "unknown_type";
 }
@@ -183,6 +189,10 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Rejection {
         }
         if framing.is_some_and(|error| error.is_peer_fault() || error.is_disconnect()) {
             return Self::ours(code::ATTACHMENT_CUT, "the attachment did not arrive whole");
+        }
+        let push = (&error as &dyn Any).downcast_ref::<PushError>();
+        if let Some(refusal) = push.and_then(PushError::refusal) {
+            return refusal;
         }
         Self::internal().with_source(error)
     }

@@ -155,6 +155,7 @@ cargo build $everything --examples
 $target/debug/examples/tour
 $target/debug/examples/client
 $target/debug/examples/blocking_client
+$target/debug/examples/rooms
 COMMANDS
 }
 

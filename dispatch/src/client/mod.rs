@@ -27,7 +27,7 @@ mod tls;
 pub use body::ReplyBody;
 pub use config::{ClientBuilder, Timeouts};
 pub use error::{ClientError, Distrust, Wait};
-pub use native::{NativeBody, NativeClient};
+pub use native::{Lost, NativeBody, NativeClient, Pushed, Pushes};
 pub use pool::{Backoff, Pool};
 #[cfg(feature = "tls")]
 pub use tls::{TlsClient, TlsClientBuilder};

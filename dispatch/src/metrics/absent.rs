@@ -16,6 +16,12 @@ pub(crate) fn attachment_received(_: u64) {}
 
 pub(crate) fn attachment_sent(_: u64) {}
 
+pub(crate) fn pushes_sent(_: u64, _: u64) {}
+
+pub(crate) fn pushes_lost(_: &'static str, _: u64) {}
+
+pub(crate) fn slow_reader(_: &'static str) {}
+
 pub(crate) struct Connection;
 
 impl Connection {

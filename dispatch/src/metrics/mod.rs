@@ -5,7 +5,7 @@
 //! | `packetboat_connections_accepted_total` | counter | | connections that got a place |
 //! | `packetboat_connections_refused_total` | counter | `reason` | connections that got none: `server_full`, `address_full`; `not_accepted`: the system had none to give |
 //! | `packetboat_connections_open` | gauge | `wire` | connections that are open |
-//! | `packetboat_connections_closed_total` | counter | `wire`, `reason` | connections that have ended: `answered`, `closed`, `dropped`, `handshake`, `io`, `panicked`, `protocol`, `stopped`, `timeout`, `upload_cut` |
+//! | `packetboat_connections_closed_total` | counter | `wire`, `reason` | connections that have ended: `answered`, `closed`, `dropped`, `handshake`, `io`, `panicked`, `protocol`, `slow_reader`, `stopped`, `timeout`, `upload_cut` |
 //! | `packetboat_requests_total` | counter | `type`, `wire`, `outcome` | requests that were begun and have ended |
 //! | `packetboat_requests_in_flight` | gauge | `wire` | requests whose handler did not answer at once and is at work, also for a peer that has gone |
 //! | `packetboat_requests_waiting` | gauge | | requests of the native wire that wait until answers have left |
@@ -14,6 +14,10 @@
 //! | `packetboat_message_bytes_sent_total` | counter | `wire` | bytes of the messages of answers, when they are ready |
 //! | `packetboat_attachment_bytes_received_total` | counter | | bytes of uploads that handlers have taken, when they are done with them |
 //! | `packetboat_attachment_bytes_sent_total` | counter | | bytes of files that were handed to the network, when sending has ended |
+//! | `packetboat_pushes_sent_total` | counter | | pushes that were handed to the network |
+//! | `packetboat_push_gaps_total` | counter | | gap notices that were handed to the network |
+//! | `packetboat_pushes_lost_total` | counter | `reason` | pushes that a slow reader does not get: `dropped`, `replaced` by a later one |
+//! | `packetboat_slow_readers_total` | counter | `outcome` | how often a reader had no room for a push that must not be lost: `waited`, `disconnected` |
 //! | `packetboat_session_logins_total` | counter | `kept` | sessions that were made |
 //!
 //! - `type` is a type that the dispatcher knows, under its own name, or `unknown`: what a peer sends
@@ -29,7 +33,8 @@
 mod recording;
 
 pub(crate) use recording::{
-    Connection, Measure, Meter, Queued, attachment_received, attachment_sent, logged_in, refused,
+    Connection, Measure, Meter, Queued, attachment_received, attachment_sent, logged_in,
+    pushes_lost, pushes_sent, refused, slow_reader,
 };
 
 use ::metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
@@ -58,6 +63,14 @@ pub const MESSAGE_BYTES_SENT: &str = "packetboat_message_bytes_sent_total";
 pub const ATTACHMENT_BYTES_RECEIVED: &str = "packetboat_attachment_bytes_received_total";
 /// Bytes of files that were handed to the network.
 pub const ATTACHMENT_BYTES_SENT: &str = "packetboat_attachment_bytes_sent_total";
+/// Pushes that were handed to the network.
+pub const PUSHES_SENT: &str = "packetboat_pushes_sent_total";
+/// Gap notices that were handed to the network.
+pub const PUSH_GAPS: &str = "packetboat_push_gaps_total";
+/// Pushes that a slow reader does not get, by `reason`.
+pub const PUSHES_LOST: &str = "packetboat_pushes_lost_total";
+/// How often a reader had no room for a push that must not be lost, by `outcome`.
+pub const SLOW_READERS: &str = "packetboat_slow_readers_total";
 /// Sessions that were made, by whether they are `kept`.
 pub const SESSION_LOGINS: &str = "packetboat_session_logins_total";
 
@@ -93,5 +106,9 @@ pub fn describe() {
         Bytes,
         "Files that were handed to the network"
     );
+    describe_counter!(PUSHES_SENT, Count, "Pushes that were sent");
+    describe_counter!(PUSH_GAPS, Count, "Gap notices that were sent");
+    describe_counter!(PUSHES_LOST, Count, "Pushes that a slow reader does not get");
+    describe_counter!(SLOW_READERS, Count, "Readers without room for a push");
     describe_counter!(SESSION_LOGINS, Count, "Sessions that were made");
 }

@@ -7,8 +7,9 @@ use ::metrics::{Key, Label, Level, Metadata, counter, with_recorder};
 
 use super::{
     ATTACHMENT_BYTES_RECEIVED, ATTACHMENT_BYTES_SENT, CONNECTIONS_ACCEPTED, CONNECTIONS_CLOSED,
-    CONNECTIONS_OPEN, CONNECTIONS_REFUSED, MESSAGE_BYTES_RECEIVED, MESSAGE_BYTES_SENT,
-    REQUEST_SECONDS, REQUESTS, REQUESTS_IN_FLIGHT, REQUESTS_WAITING, SESSION_LOGINS,
+    CONNECTIONS_OPEN, CONNECTIONS_REFUSED, MESSAGE_BYTES_RECEIVED, MESSAGE_BYTES_SENT, PUSH_GAPS,
+    PUSHES_LOST, PUSHES_SENT, REQUEST_SECONDS, REQUESTS, REQUESTS_IN_FLIGHT, REQUESTS_WAITING,
+    SESSION_LOGINS, SLOW_READERS,
 };
 use crate::error::Disconnect;
 use crate::outcome::Outcome;
@@ -84,6 +85,26 @@ pub(crate) fn attachment_sent(bytes: u64) {
     }
 }
 
+/// Pushes and gap notices were handed to the network.
+pub(crate) fn pushes_sent(pushes: u64, gaps: u64) {
+    if pushes > 0 {
+        counter!(PUSHES_SENT).increment(pushes);
+    }
+    if gaps > 0 {
+        counter!(PUSH_GAPS).increment(gaps);
+    }
+}
+
+/// Pushes that a slow reader does not get.
+pub(crate) fn pushes_lost(reason: &'static str, pushes: u64) {
+    counter!(PUSHES_LOST, "reason" => reason).increment(pushes);
+}
+
+/// A reader was slow.
+pub(crate) fn slow_reader(outcome: &'static str) {
+    counter!(SLOW_READERS, "outcome" => outcome).increment(1);
+}
+
 /// A connection that is open.
 pub(crate) struct Connection {
     wire: Option<Wire>,
@@ -118,6 +139,7 @@ impl Connection {
             Disconnect::HandshakeTimeout { .. } => "timeout",
             Disconnect::Panicked => "panicked",
             Disconnect::Plain { .. } => "protocol",
+            Disconnect::SlowReader => "slow_reader",
             Disconnect::Stopped => "stopped",
             Disconnect::UploadCut { .. } => "upload_cut",
         };

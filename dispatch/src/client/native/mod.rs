@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod pushes;
 mod resume;
 mod task;
 
@@ -27,6 +28,8 @@ use crate::session::SessionId;
 use crate::shape::Shape;
 pub use body::NativeBody;
 use call::Call;
+use pushes::Inbox;
+pub use pushes::{Lost, Pushed, Pushes};
 use task::Task;
 
 /// Calls that wait for the connection's task to take them up. Beyond them a caller waits, as it
@@ -73,6 +76,7 @@ struct Inner {
     // A std lock: held to read or set it, never across an await.
     session: Mutex<Option<SessionId>>,
     lost: Arc<OnceLock<Arc<Error>>>,
+    inbox: Arc<Inbox>,
 }
 
 impl NativeClient {
@@ -240,6 +244,37 @@ impl NativeClient {
         self.exchange(&message, Some(file), None, progress).await
     }
 
+    /// The pushes of one type that come from now on. Take them up before the call that brings them
+    /// is made.
+    ///
+    /// At most `max` wait for being read, and 4 MiB of them; beyond that the oldest are dropped, and
+    /// the next read says how many. What nobody takes up is dropped. A push holds up no call, and
+    /// no other push.
+    ///
+    /// ```no_run
+    /// # use packetboat_dispatch::{Message, client::{ClientError, NativeClient}};
+    /// # #[derive(serde::Serialize, Message)] #[message(type = "enter", reply = ())] struct Enter {}
+    /// # #[derive(serde::Deserialize, Message)] #[message(type = "said", reply = ())] struct Said { text: String }
+    /// # async fn f(client: NativeClient) -> Result<(), ClientError> {
+    /// let mut said = client.pushes::<Said>(100);
+    /// client.call(Enter {}).await?;
+    /// while let Some(pushed) = said.next().await {
+    ///     match pushed {
+    ///         Ok(pushed) => println!("{}", pushed.message.text),
+    ///         Err(lost) => eprintln!("{lost}"),
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `max` is 0.
+    #[must_use]
+    pub fn pushes<M: Message>(&self, max: usize) -> Pushes<M> {
+        Pushes::new(&self.inner.inbox, max)
+    }
+
     /// This connection, on which calls carry this key: with the same key again they count once,
     /// where the server's handler keeps it ([`Idempotency`](crate::Idempotency)). A key is for one
     /// doing of one thing, and for every retry of it.
@@ -329,7 +364,9 @@ impl<Sh: Shape> ClientBuilder<Sh> {
     {
         let (calls, queue) = mpsc::channel(QUEUE);
         let (bell, lost) = (Arc::<Bell>::default(), Arc::default());
-        let task = Task::new((read, write), &self, queue, Arc::clone(&bell));
+        let inbox = Arc::<Inbox>::default();
+        let shared = (Arc::clone(&bell), Arc::clone(&inbox));
+        let task = Task::new((read, write), &self, queue, shared);
         tokio::spawn(task.run(Arc::clone(&lost)));
         NativeClient {
             key: None,
@@ -340,6 +377,7 @@ impl<Sh: Shape> ClientBuilder<Sh> {
                 timeouts: self.timeouts,
                 session: Mutex::default(),
                 lost,
+                inbox,
             }),
         }
     }

@@ -17,6 +17,7 @@ use crate::bell::Bell;
 use crate::client::config::ClientBuilder;
 use crate::client::error::ClientError;
 use crate::client::native::call::{Answer, Call};
+use crate::client::native::pushes::Inbox;
 use crate::client::request;
 use crate::upload::{Feed, can_be_resumed, upload_with_bell};
 
@@ -24,6 +25,7 @@ pub(super) struct Task<R, W> {
     transport: Transport<R, W>,
     queue: mpsc::Receiver<Call>,
     bell: Arc<Bell>,
+    inbox: Arc<Inbox>,
     /// By their ids on the wire.
     calls: HashMap<u32, Waiting>,
     /// The ids of calls by their names.
@@ -63,7 +65,7 @@ where
         (read, write): (R, W),
         builder: &ClientBuilder<Sh>,
         queue: mpsc::Receiver<Call>,
-        bell: Arc<Bell>,
+        (bell, inbox): (Arc<Bell>, Arc<Inbox>),
     ) -> Self {
         let mut limits = builder.limits.clone();
         // How long to wait for a file is decided call by call.
@@ -74,6 +76,7 @@ where
             transport: Transport::new(read, write, Role::Client, &limits, &budget),
             queue,
             bell,
+            inbox,
             calls: HashMap::new(),
             ids: HashMap::new(),
             finished: false,
@@ -97,6 +100,7 @@ where
             }
         }
         self.calls.clear();
+        self.inbox.close();
         while self.queue.recv().await.is_some() {}
         if let Err(error) = self.transport.close().await {
             tracing::debug!(%error, "the last frames did not leave");
@@ -216,6 +220,7 @@ where
                     }
                     self.tidy(id);
                 }
+                Event::Push(push) => self.inbox.came(push.message_type, push.message),
                 Event::Error {
                     request,
                     code,

@@ -1,6 +1,7 @@
 //! A multiplexed wire: many requests in flight, answered in any order.
 
 mod attending;
+mod pushing;
 mod reply;
 mod request;
 
@@ -20,6 +21,7 @@ use crate::driver::handling::{Running, begin};
 use crate::driver::{Held, Shared};
 use crate::error::Disconnect;
 use crate::metrics::Queued;
+use pushing::Pushes;
 use request::Request;
 
 /// With so many bytes of replies waiting, no new request is begun.
@@ -48,6 +50,7 @@ pub(crate) struct Unordered<'a, R, W> {
     transport: Transport<R, W>,
     requests: HashMap<u32, Request>,
     bell: Arc<Bell>,
+    pushes: Pushes,
     /// Requests that came while the way out was full.
     backlog: VecDeque<Kept>,
     backlog_bytes: usize,
@@ -104,6 +107,7 @@ where
         let mut stop = shared.stopping.clone();
         Self {
             shared,
+            pushes: Pushes::new(&caller.peer, &shared.tasks),
             caller,
             held,
             transport,
@@ -148,6 +152,10 @@ where
             for request in rung.drain(..) {
                 self.look(request)?;
             }
+            // Before requests: their answers could fill the way out for ever.
+            if !self.push()? {
+                return Ok(Disconnect::SlowReader);
+            }
             self.work()?;
             if let Some(disconnect) = self.is_over() {
                 return Ok(disconnect);
@@ -159,6 +167,7 @@ where
                 () = self.bell.rung() => {}
                 () = &mut self.stop, if !self.stopping => {
                     self.stopping = true;
+                    self.push_all()?;
                     self.transport.connection().go_away(Code::NONE);
                 }
             }
@@ -210,6 +219,10 @@ where
                 }
                 Some(Event::End { request, outcome }) => Next::Ended(request, outcome),
                 Some(Event::Cancelled { request, .. }) => Next::Cancelled(request),
+                Some(Event::Ready { .. }) => {
+                    self.pushes.begin(&self.bell);
+                    Next::Done
+                }
                 Some(Event::GoingAway {
                     code: Code::NONE, ..
                 }) => {

@@ -1,0 +1,155 @@
+//! Whichever way a connection ends, it leaves its rooms; and a server that stops says all first.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use packetboat_dispatch::client::ClientBuilder;
+use packetboat_dispatch::push::{Join, PresenceDiff, PushError, SlowReader};
+use packetboat_dispatch::{Limits, NativeClient, Server, serve_stream};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex, split};
+
+use crate::world::{Enter, Hello, ROOM, Said, World, next, numbers, said, until};
+
+/// A stream whose reading panics when it is told to.
+struct Panicking {
+    io: DuplexStream,
+    panics: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Panicking {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        assert!(!self.panics.load(Ordering::SeqCst), "told to panic");
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Panicking {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_or_is_aborted_leaves() {
+    let world = World::new();
+    for way in ["closed", "aborted"] {
+        let (ann, _) = world.member("ann").await;
+        assert_eq!((world.hub.rooms(), world.hub.connections()), (2, 1));
+        match way {
+            "closed" => ann.cut().await,
+            _ => ann.serving.abort(),
+        }
+        until(|| (world.hub.rooms(), world.hub.connections()) == (0, 0)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_whose_task_panics_leaves() {
+    let world = World::new();
+    let (watcher, _) = world.member("watcher").await;
+    let mut diffs = watcher.client.pushes::<PresenceDiff>(10);
+    let (ours, io) = duplex(4096);
+    let panics = Arc::new(AtomicBool::new(false));
+    let stream = Panicking {
+        io,
+        panics: Arc::clone(&panics),
+    };
+    let serving = tokio::spawn(serve_stream(stream, world.app(), Limits::default()));
+    let (read, write) = split(ours);
+    let builder: ClientBuilder = ClientBuilder::default();
+    let client = builder.over_native(read, write);
+    let name = "ann".to_owned();
+    client.call(Hello { name }).await.expect("hello");
+    let join = Join::default().present("ann", &()).expect("a meta");
+    world
+        .hub
+        .join(&world.peer("ann"), ROOM, join)
+        .await
+        .expect("joined");
+    assert_eq!(
+        next(&mut diffs).await.expect("a push").message.joins.len(),
+        1
+    );
+    panics.store(true, Ordering::SeqCst);
+    // Whatever it sends wakes the task.
+    let _ = client
+        .call(Enter {
+            room: "another".to_owned(),
+        })
+        .await;
+    assert!(serving.await.expect_err("it panics").is_panic());
+    assert_eq!(
+        next(&mut diffs).await.expect("a push").message.leaves.len(),
+        1
+    );
+    until(|| world.hub.connections() == 1).await;
+}
+
+#[tokio::test]
+async fn who_joins_after_its_connection_has_ended_joins_nothing() {
+    let world = World::new();
+    let ann = world.client("ann").await;
+    let peer = ann.peer.clone();
+    ann.cut().await;
+    let joined = world.hub.join(&peer, ROOM, Join::default()).await;
+    assert!(matches!(joined, Err(PushError::Closed)));
+    assert!(matches!(world.hub.pusher(&peer), Err(PushError::Closed)));
+    assert!(matches!(world.hub.to(peer.id()), Err(PushError::NotHere)));
+    assert_eq!((world.hub.rooms(), world.hub.connections()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_sends_what_was_said_in_order_before_it_goes_away() {
+    let world = World::new();
+    let server = Server::bind("127.0.0.1:0").await.expect("bound");
+    let (addr, stop) = (
+        server.local_addr().expect("bound"),
+        server.shutdown_handle(),
+    );
+    let serving = tokio::spawn(server.serve(world.app()));
+    let mut members = Vec::new();
+    for _ in 0..20 {
+        let client = NativeClient::connect(addr).await.expect("connected");
+        let pushes = client.pushes::<Said>(1000);
+        let room = ROOM.to_owned();
+        client.call(Enter { room }).await.expect("entered");
+        members.push((client, pushes));
+    }
+    for n in 1..=200 {
+        world.say(n, SlowReader::Wait).await;
+    }
+    world.hub.shutdown().await;
+    stop.shutdown();
+    serving.await.expect("served").expect("in good order");
+    let all: Vec<u64> = (1..=200).collect();
+    for (_client, pushes) in &mut members {
+        assert_eq!(numbers(pushes, 200).await, all);
+        assert!(pushes.next().await.is_none(), "and that was all");
+    }
+    let late = world
+        .hub
+        .room(ROOM)
+        .send(&said(201), SlowReader::Wait)
+        .await;
+    assert!(matches!(late, Err(PushError::Stopped)));
+    assert_eq!((world.hub.rooms(), world.hub.connections()), (0, 0));
+}

@@ -1,0 +1,13 @@
+//! The server speaks first: rooms, slow readers, those who come again, who is here, and the end.
+
+mod ending;
+mod lossy;
+mod many;
+mod nodes;
+mod presence;
+mod property;
+mod resume;
+mod rooms;
+mod slow;
+mod timers;
+mod world;
