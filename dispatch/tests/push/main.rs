@@ -1,5 +1,7 @@
 //! The server speaks first: rooms, slow readers, those who come again, who is here, and the end.
 
+#[cfg(feature = "metrics")]
+mod counted;
 mod ending;
 mod lossy;
 mod many;

@@ -174,6 +174,11 @@ fn what_waits_of_a_room_is_purged() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     /// Whatever is offered and taken, each message of a room comes out once and in order, or is
     /// counted by a notice in its place.
     #[test]
