@@ -11,7 +11,7 @@ use packetboat_dispatch::push::{Join, PresenceDiff, PushError, SlowReader};
 use packetboat_dispatch::{Limits, NativeClient, Server, serve_stream};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex, split};
 
-use crate::world::{Enter, Hello, ROOM, Said, World, next, numbers, said, until};
+use crate::world::{Enter, Hello, ROOM, Said, World, long, next, numbers, said, until};
 
 /// A stream whose reading panics when it is told to.
 struct Panicking {
@@ -134,8 +134,10 @@ async fn a_server_that_stops_sends_what_was_said_in_order_before_it_goes_away() 
         client.call(Enter { room }).await.expect("entered");
         members.push((client, pushes));
     }
+    // More than goes out at once, and no more than may wait.
     for n in 1..=200 {
-        world.say(n, SlowReader::Wait).await;
+        let sent = world.hub.room(ROOM).send(&long(n), SlowReader::Wait).await;
+        sent.expect("sent");
     }
     world.hub.shutdown().await;
     stop.shutdown();

@@ -174,6 +174,22 @@ async fn a_reader_is_disconnected_where_a_push_says_so_and_can_come_again() {
 }
 
 #[tokio::test]
+async fn what_waits_of_a_room_goes_when_its_reader_leaves() {
+    let world = World::narrow(10_000, 16);
+    let (slow, mut to_slow) = world.member("slow").await;
+    let filled = stop(&world, &slow).await;
+    world.hub.leave(slow.peer.id(), ROOM).await;
+    slow.read_on();
+    let pusher = world.hub.to(slow.peer.id()).expect("it is here");
+    pusher.send(&said(0), SlowReader::Wait).await.expect("sent");
+    let mut got = 0;
+    while next(&mut to_slow).await.expect("nothing is lost").message.n > 0 {
+        got += 1;
+    }
+    assert!(got + 16 <= filled, "{got} of {filled}");
+}
+
+#[tokio::test]
 async fn to_one_connection_the_sender_waits() {
     let world = World::narrow(10_000, 4);
     let (slow, mut to_slow) = world.member("slow").await;
