@@ -204,7 +204,7 @@ impl Hub {
 
     /// Takes no more, hands what has been sent to the queues of the connections, and ends its
     /// tasks. A [server](crate::Server) that is told to stop after that sends all of it before it
-    /// says goodbye.
+    /// says goodbye. A reader that is behind comes again for the rest, to another one.
     ///
     /// It waits five seconds at most for a broker that does not deliver.
     ///

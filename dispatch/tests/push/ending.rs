@@ -7,11 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use packetboat_dispatch::client::ClientBuilder;
-use packetboat_dispatch::push::{Join, PresenceDiff, PushError, SlowReader};
-use packetboat_dispatch::{Limits, NativeClient, Server, serve_stream};
+use packetboat_dispatch::push::broker::Keep;
+use packetboat_dispatch::push::{Join, PresenceDiff, PushError, PushLimits, SlowReader};
+use packetboat_dispatch::{Limits, Server, serve_stream};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex, split};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 
-use crate::world::{Enter, Hello, ROOM, Said, World, long, next, numbers, said, until};
+use crate::world::{Enter, Hello, ROOM, Said, World, next, relay, said, until};
 
 /// A stream whose reading panics when it is told to.
 struct Panicking {
@@ -117,36 +120,63 @@ async fn who_joins_after_its_connection_has_ended_joins_nothing() {
     assert_eq!((world.hub.rooms(), world.hub.connections()), (0, 0));
 }
 
+/// Members that do not read until the server has been told to stop: what was said waits in their
+/// queues, since it is more than sockets take.
 #[tokio::test]
 async fn a_server_that_stops_sends_what_was_said_in_order_before_it_goes_away() {
-    let world = World::new();
+    let world = World::with(PushLimits {
+        queued_bytes: 32 * 1024 * 1024,
+        keep: Keep {
+            bytes: 32 * 1024 * 1024,
+            ..Keep::default()
+        },
+        ..PushLimits::default()
+    });
     let server = Server::bind("127.0.0.1:0").await.expect("bound");
-    let (addr, stop) = (
-        server.local_addr().expect("bound"),
-        server.shutdown_handle(),
-    );
+    let addr = server.local_addr().expect("bound");
+    let stop = server.shutdown_handle();
     let serving = tokio::spawn(server.serve(world.app()));
+    let (open, _) = watch::channel(true);
     let mut members = Vec::new();
-    for _ in 0..20 {
-        let client = NativeClient::connect(addr).await.expect("connected");
+    for _ in 0..3 {
+        let stream = TcpStream::connect(addr).await.expect("connected");
+        let (near, far) = duplex(4096);
+        tokio::spawn(relay(stream, far, open.subscribe()));
+        let (read, write) = split(near);
+        let builder: ClientBuilder = ClientBuilder::default();
+        let client = builder.over_native(read, write);
         let pushes = client.pushes::<Said>(1000);
         let room = ROOM.to_owned();
         client.call(Enter { room }).await.expect("entered");
         members.push((client, pushes));
     }
-    // More than goes out at once, and no more than may wait.
+    open.send_replace(false);
     for n in 1..=200 {
-        let sent = world.hub.room(ROOM).send(&long(n), SlowReader::Wait).await;
+        let text = "x".repeat(60_000);
+        let room = world.hub.room(ROOM);
+        let sent = room.send(&Said { n, text }, SlowReader::Wait).await;
         sent.expect("sent");
     }
     world.hub.shutdown().await;
+    assert!(
+        world.hub.stats().sent < 3 * 200,
+        "some wait in their queues"
+    );
     stop.shutdown();
-    serving.await.expect("served").expect("in good order");
+    open.send_replace(true);
+    let reading = members.into_iter().map(|(client, mut pushes)| async move {
+        let mut got = Vec::new();
+        while let Some(pushed) = pushes.next().await {
+            got.push(pushed.expect("nothing is lost").message.n);
+        }
+        drop(client);
+        got
+    });
     let all: Vec<u64> = (1..=200).collect();
-    for (_client, pushes) in &mut members {
-        assert_eq!(numbers(pushes, 200).await, all);
-        assert!(pushes.next().await.is_none(), "and that was all");
+    for got in futures_util::future::join_all(reading).await {
+        assert_eq!(got, all, "and that was all");
     }
+    serving.await.expect("served").expect("in good order");
     let late = world
         .hub
         .room(ROOM)

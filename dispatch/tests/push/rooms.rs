@@ -5,8 +5,8 @@ use std::time::Duration;
 use packetboat_dispatch::client::{ClientBuilder, Pushes};
 use packetboat_dispatch::push::{Join, PushError, PushLimits, SlowReader};
 use packetboat_dispatch::{
-    Anyone, App, BodyExt, ClientError, Dispatcher, File, FromRef, Hub, Message, NativeClient, Peer,
-    Server, State,
+    Anyone, App, BodyExt, ClientError, Dispatcher, File, FromRef, Hub, Limits, Message,
+    NativeClient, Peer, Server, State, serve_stream,
 };
 use serde::{Deserialize, Serialize};
 
@@ -258,6 +258,58 @@ async fn enter_cinema(hub: Hub, peer: Peer, request: EnterCinema) -> Result<(), 
         .map(drop)
 }
 
+/// Downloads a film in a room where somebody talks. What is not read is not sent, so the film waits
+/// for each push that is read.
+async fn watch(client: &NativeClient, cinema: &Cinema, pushes: u64) {
+    let mut said_there = client.pushes::<Said>(100_000);
+    let room = ROOM.to_owned();
+    client.call(EnterCinema { room }).await.expect("entered");
+    let (_, mut body) = client.call_for_file(GetFilm {}).await.expect("a film");
+    let talking = tokio::spawn({
+        let hub = cinema.hub.clone();
+        async move {
+            for n in 1..=pushes {
+                let sent = hub.room(ROOM).send(&said(n), SlowReader::Wait).await;
+                sent.expect("sent");
+                // Not more at once than the room keeps.
+                while hub.stats().sent + 400 < n {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        }
+    });
+    let (mut at, mut heard) = (0_usize, 0);
+    while let Some(chunk) = body.chunk().await.expect("it comes whole") {
+        let same = chunk[..] == cinema.film[at..at + chunk.len()];
+        assert!(same, "after {at} bytes");
+        at += chunk.len();
+        if heard < pushes {
+            heard += 1;
+            let pushed = next(&mut said_there).await.expect("nothing is lost");
+            assert_eq!(pushed.message.n, heard);
+        }
+    }
+    assert_eq!(at, cinema.film.len());
+    println!("{heard} pushes were read between pieces of the film");
+    while heard < pushes {
+        heard += 1;
+        let pushed = next(&mut said_there).await.expect("nothing is lost");
+        assert_eq!(pushed.message.n, heard);
+    }
+    talking.await.expect("said");
+}
+
+fn cinema(size: usize) -> (Cinema, App) {
+    let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+    let cinema = Cinema {
+        hub: Hub::in_memory(),
+        film: std::sync::Arc::new(bytes),
+    };
+    let dispatcher = Dispatcher::new(cinema.clone());
+    let app = dispatcher.allow(Anyone, |group| group.on(film).on(enter_cinema));
+    (cinema, App::from(app))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pushes_during_a_download_come_between_its_frames() {
     let long = std::env::var_os("PACKETBOAT_LONG").is_some();
@@ -266,73 +318,27 @@ async fn pushes_during_a_download_come_between_its_frames() {
     } else {
         (64 << 20, 10_000)
     };
-    let bytes: Vec<u8> = (0..size).map(|at: u64| (at % 251) as u8).collect();
-    let cinema = Cinema {
-        hub: Hub::in_memory(),
-        film: std::sync::Arc::new(bytes),
-    };
-    let app = App::from(
-        Dispatcher::new(cinema.clone()).allow(Anyone, |group| group.on(film).on(enter_cinema)),
-    );
+    let (cinema, app) = cinema(size);
     let server = Server::bind("127.0.0.1:0").await.expect("bound");
-    let (addr, stop) = (
-        server.local_addr().expect("bound"),
-        server.shutdown_handle(),
-    );
+    let addr = server.local_addr().expect("bound");
+    let stop = server.shutdown_handle();
     let serving = tokio::spawn(server.serve(app));
-    let builder: ClientBuilder = ClientBuilder::default();
-    let client: NativeClient = builder.connect_native(addr).await.expect("connected");
-    let mut said_there = client.pushes::<Said>(pushes);
-    let room = ROOM.to_owned();
-    client.call(EnterCinema { room }).await.expect("entered");
-
-    let (_, mut body) = client.call_for_file(GetFilm {}).await.expect("a film");
-    let talking = tokio::spawn({
-        let hub = cinema.hub.clone();
-        async move {
-            for n in 1..=pushes as u64 {
-                hub.room(ROOM)
-                    .send(&said(n), SlowReader::Wait)
-                    .await
-                    .expect("sent");
-                if n % 500 == 0 {
-                    // Not more at once than the room keeps.
-                    while hub.stats().sent + 400 < n {
-                        tokio::time::sleep(Duration::from_millis(1)).await;
-                    }
-                }
-            }
-        }
-    });
-    let (mut at, mut heard) = (0_usize, 0);
-    while let Some(chunk) = body.chunk().await.expect("it comes whole") {
-        assert!(
-            chunk[..] == cinema.film[at..at + chunk.len()],
-            "after {at} bytes"
-        );
-        at += chunk.len();
-        // What is not read is not sent, so the film waits for this one, as for those before it.
-        if heard < pushes as u64 {
-            heard += 1;
-            let pushed = next(&mut said_there).await.expect("nothing is lost");
-            assert_eq!(pushed.message.n, heard);
-        }
-    }
-    assert_eq!(at as u64, size);
-    println!("{heard} pushes were read between pieces of the film");
-    while heard < pushes as u64 {
-        heard += 1;
-        assert_eq!(
-            next(&mut said_there)
-                .await
-                .expect("nothing is lost")
-                .message
-                .n,
-            heard
-        );
-    }
-    talking.await.expect("said");
+    let client = NativeClient::connect(addr).await.expect("connected");
+    watch(&client, &cinema, pushes).await;
     drop(client);
     stop.shutdown();
     serving.await.expect("served").expect("in good order");
+}
+
+/// Over a pipe that takes four kilobytes at a time, pushes come while a frame of the film is half
+/// sent.
+#[tokio::test]
+async fn pushes_wait_for_the_end_of_a_frame_that_has_begun() {
+    let (cinema, app) = cinema(16 << 20);
+    let (ours, theirs) = tokio::io::duplex(4096);
+    tokio::spawn(serve_stream(theirs, app, Limits::default()));
+    let (read, write) = tokio::io::split(ours);
+    let builder: ClientBuilder = ClientBuilder::default();
+    let client = builder.over_native(read, write);
+    watch(&client, &cinema, 2000).await;
 }

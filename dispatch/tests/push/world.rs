@@ -222,7 +222,7 @@ impl Connected {
     }
 }
 
-async fn relay(server: impl Both, client: impl Both, mut gate: watch::Receiver<bool>) {
+pub(crate) async fn relay(server: impl Both, client: impl Both, mut gate: watch::Receiver<bool>) {
     let (mut from_server, mut to_server) = split(server);
     let (mut from_client, mut to_client) = split(client);
     let up = async {
