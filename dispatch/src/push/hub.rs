@@ -4,15 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::connection::{ConnectionId, Peer};
 use crate::driver::Tasks;
-use crate::message::Message;
-use crate::push::broker::{Broker, MemberId, MemoryBroker, Publication};
+use crate::push::broker::{Broker, MemoryBroker};
 use crate::push::core::{Core, Rooms};
 use crate::push::error::PushError;
 use crate::push::limits::PushLimits;
@@ -21,7 +19,7 @@ use crate::push::position::Position;
 use crate::push::presence::{MemoryPresence, Presence, Present};
 use crate::push::pusher::Pusher;
 use crate::push::room::{Command, Joining, Task};
-use crate::push::slow::SlowReader;
+use crate::push::sending::{Room, check_room};
 use crate::push::stats::PushStats;
 
 /// How long a hub that stops waits for what has been published.
@@ -54,7 +52,7 @@ const STOP: Duration = Duration::from_secs(5);
 /// ```
 #[derive(Clone)]
 pub struct Hub {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     tasks: Arc<Rooming>,
 }
 
@@ -74,15 +72,6 @@ impl Drop for Rooming {
 pub struct Join {
     after: Option<Position>,
     present: Option<Present>,
-}
-
-/// A room to send to. Those who are in it get it, on every node.
-#[derive(Debug)]
-#[must_use = "nothing is sent yet"]
-pub struct Room<'a> {
-    hub: &'a Hub,
-    name: &'a str,
-    except: Option<MemberId>,
 }
 
 impl Hub {
@@ -348,108 +337,6 @@ impl Join {
     ) -> Result<Self, PushError> {
         self.present = Some(Present::new(key, meta).map_err(PushError::Message)?);
         Ok(self)
-    }
-}
-
-impl Room<'_> {
-    /// Sends to all but this connection of this node. It gets the message all the same when it
-    /// comes again later and reads the history.
-    pub fn except(mut self, connection: ConnectionId) -> Self {
-        self.except = Some(self.hub.core.member(connection));
-        self
-    }
-
-    /// Sends to those who are in the room, and keeps it for those who come again. Gives where it
-    /// stands in the room's stream. It waits for no reader.
-    ///
-    /// # Errors
-    ///
-    /// [`PushError::Broker`], [`PushError::BadRoom`], [`PushError::Stopped`] and those of the
-    /// message.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it is done, it may have been sent or not.
-    pub async fn send<M>(self, message: &M, slow: SlowReader) -> Result<Position, PushError>
-    where
-        M: Message + Serialize,
-    {
-        let (core, publication) = (&self.hub.core, self.publication(message, slow)?);
-        let keep = &core.limits.keep;
-        Ok(core.broker.publish(self.name, publication, keep).await?)
-    }
-
-    /// Sends to those who are in the room now, and keeps nothing: that somebody is typing, say. It
-    /// has no place in the stream, and who misses it is not told.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send), and [`PushError::CannotWait`] with [`SlowReader::Wait`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`send`](Self::send).
-    pub async fn signal<M>(self, message: &M, slow: SlowReader) -> Result<(), PushError>
-    where
-        M: Message + Serialize,
-    {
-        if slow == SlowReader::Wait {
-            return Err(PushError::CannotWait);
-        }
-        let publication = self.publication(message, slow)?;
-        Ok(self.hub.core.broker.signal(self.name, publication).await?)
-    }
-
-    /// Who is here: each key once, in the order in which they came.
-    ///
-    /// # Errors
-    ///
-    /// [`PushError::Presence`].
-    pub async fn present(&self) -> Result<Vec<Present>, PushError> {
-        Ok(self.hub.core.presence.list(self.name).await?)
-    }
-
-    /// Where its stream is.
-    ///
-    /// # Errors
-    ///
-    /// [`PushError::Broker`].
-    pub async fn position(&self) -> Result<Position, PushError> {
-        Ok(self.hub.core.broker.position(self.name).await?)
-    }
-
-    fn publication<M>(&self, message: &M, slow: SlowReader) -> Result<Publication, PushError>
-    where
-        M: Message + Serialize,
-    {
-        check_room(self.name)?;
-        if self.hub.core.is_stopping() {
-            return Err(PushError::Stopped);
-        }
-        let data = encode(message, self.hub.core.limits.message_bytes)?;
-        Ok(Publication {
-            except: self.except,
-            ..Publication::new(M::TYPE, data, slow)
-        })
-    }
-}
-
-/// Writes a message, once for all who get it.
-pub(super) fn encode<M: Message + Serialize>(message: &M, max: usize) -> Result<Bytes, PushError> {
-    const {
-        assert!(M::ATTACHMENT.is_none(), "a push has no file");
-    }
-    let data = serde_json::to_vec(message).map_err(PushError::Message)?;
-    match data.len() {
-        len if len > max => Err(PushError::TooLarge { len, max }),
-        _ => Ok(data.into()),
-    }
-}
-
-fn check_room(name: &str) -> Result<(), PushError> {
-    match name.len() {
-        1..=255 => Ok(()),
-        len => Err(PushError::BadRoom { len }),
     }
 }
 

@@ -52,16 +52,18 @@ pub mod presence;
 mod pusher;
 mod queue;
 mod room;
+mod sending;
 mod slow;
 mod stats;
 
 pub use broker::{Broker, MemoryBroker};
 pub use error::PushError;
-pub use hub::{Hub, Join, Room};
+pub use hub::{Hub, Join};
 pub use limits::PushLimits;
 pub use position::{Epoch, Position};
 pub use presence::{MemoryPresence, Presence, PresenceDiff, Present};
 pub use pusher::{Pusher, Tied};
+pub use sending::Room;
 pub use slow::SlowReader;
 pub use stats::PushStats;
 
