@@ -265,16 +265,16 @@ async fn watch(client: &NativeClient, cinema: &Cinema, pushes: u64) {
     let room = ROOM.to_owned();
     client.call(EnterCinema { room }).await.expect("entered");
     let (_, mut body) = client.call_for_file(GetFilm {}).await.expect("a film");
+    let (hearing, mut reached) = tokio::sync::watch::channel(0);
     let talking = tokio::spawn({
         let hub = cinema.hub.clone();
         async move {
             for n in 1..=pushes {
                 let sent = hub.room(ROOM).send(&said(n), SlowReader::Wait).await;
                 sent.expect("sent");
-                // Not more at once than the room keeps.
-                while hub.stats().sent + 400 < n {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
+                // Not more at once than the room keeps, or the client lets wait.
+                let heard = reached.wait_for(|heard| heard + 400 >= n).await;
+                heard.expect("somebody reads");
             }
         }
     });
@@ -287,6 +287,7 @@ async fn watch(client: &NativeClient, cinema: &Cinema, pushes: u64) {
             heard += 1;
             let pushed = next(&mut said_there).await.expect("nothing is lost");
             assert_eq!(pushed.message.n, heard);
+            hearing.send_replace(heard);
         }
     }
     assert_eq!(at, cinema.film.len());
@@ -295,6 +296,7 @@ async fn watch(client: &NativeClient, cinema: &Cinema, pushes: u64) {
         heard += 1;
         let pushed = next(&mut said_there).await.expect("nothing is lost");
         assert_eq!(pushed.message.n, heard);
+        hearing.send_replace(heard);
     }
     talking.await.expect("said");
 }
