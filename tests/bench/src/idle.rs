@@ -123,6 +123,8 @@ fn connect(source: u8, address: SocketAddr, done: Done) -> Result<TcpStream, Box
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     let source = SocketAddr::from((Ipv4Addr::new(127, 0, 0, source), 0));
     socket.bind(&source.into())?;
+    // Reset in the end, so that tens of thousands leave no port waiting for the next round.
+    socket.set_linger(Some(Duration::ZERO))?;
     socket.connect(&address.into())?;
     let mut stream = TcpStream::from(socket);
     let (name, message) = match done {
