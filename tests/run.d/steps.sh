@@ -68,14 +68,14 @@ COMMANDS
 # The whole workspace with every feature but the benchmarks' peers, which are other ORMs, whole, and take minutes to build.
 # All steps choose the same: another choice of packages or features gives their dependencies other features, and all that
 # stands on those is built anew.
-features=packetboat-dispatch/metrics,packetboat-dispatch/schema,packetboat-dispatch/tls,packetboat-dispatch/tower,packetboat-orm/mysql,packetboat-orm/postgres,packetboat-orm/sqlite,packetboat-orm/test
+features=packetboat-dispatch/metrics,packetboat-dispatch/redis,packetboat-dispatch/schema,packetboat-dispatch/tls,packetboat-dispatch/tower,packetboat-dispatch/web,packetboat-orm/mysql,packetboat-orm/postgres,packetboat-orm/sqlite,packetboat-orm/test
 everything="--workspace --no-default-features --features $features"
 
 # What is published also without features; a long run looks at each of them alone, and at the benchmarks with their peers.
 check_clippy() {
     local long=
     [ "$mode" != long ] || long=$(
-        for feature in orm/sqlite orm/postgres orm/mysql dispatch/metrics dispatch/schema dispatch/tls dispatch/tower; do
+        for feature in orm/sqlite orm/postgres orm/mysql dispatch/metrics dispatch/redis dispatch/schema dispatch/tls dispatch/tower dispatch/web; do
             echo "cargo clippy -p packetboat-${feature%/*} --lib --features ${feature#*/} -- -D warnings"
         done
         echo "cargo clippy -p packetboat-bench --all-targets -- -D warnings"
