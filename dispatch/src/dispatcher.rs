@@ -69,6 +69,9 @@ pub(crate) struct Table {
     /// The schema of all of them, once they are complete, where they include the one that asks for it.
     #[cfg(feature = "schema")]
     pub(crate) schema: Arc<std::sync::OnceLock<crate::schema::Schema>>,
+    /// What is sent unasked, for the schema alone.
+    #[cfg(feature = "schema")]
+    pub(crate) pushes: std::collections::BTreeMap<String, crate::schema::PushSchema>,
 }
 
 impl<S: Send + Sync + 'static> Dispatcher<S> {
@@ -186,6 +189,11 @@ impl<S: Send + Sync + 'static, W: Shape> Dispatcher<S, W> {
         &self.table
     }
 
+    #[cfg(feature = "schema")]
+    pub(crate) fn table_mut(&mut self) -> &mut Table {
+        &mut self.table
+    }
+
     pub(crate) fn life(&self) -> &Arc<Life> {
         &self.table.life
     }
@@ -293,7 +301,8 @@ impl Table {
             .routes
             .iter()
             .filter_map(|route| self.find(route.message_type));
-        crate::schema::Schema::of(endpoints.map(|endpoint| (endpoint.route(), endpoint.schema())))
+        let schemas = endpoints.map(|endpoint| (endpoint.route(), endpoint.schema()));
+        crate::schema::Schema::of(schemas, self.pushes.clone())
     }
 
     pub(crate) fn find_number(&self, number: u32) -> Option<&Arc<dyn Endpoint>> {

@@ -220,3 +220,108 @@ async fn nobody_is_answered_unless_the_application_says_so() {
 fn introspecting_twice_panics() {
     let _ = Dispatcher::new(()).introspect(Anyone).introspect(LoggedIn);
 }
+
+/// A tree, of which a part is a tree.
+#[derive(JsonSchema, Message, Serialize)]
+#[message(type = "grown", reply = ())]
+struct Tree {
+    #[serde(rename = "leaf-count")]
+    leaves: (u32, Option<String>),
+    parts: Vec<Self>,
+    kind: Kind,
+    other: inner::Tag,
+    by_name: std::collections::BTreeMap<String, Kind>,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[serde(tag = "is", rename_all = "lowercase")]
+enum Kind {
+    /// Bears */ fruit.
+    Fruit {
+        sweet: bool,
+    },
+    Bare,
+}
+
+mod inner {
+    use schemars::JsonSchema;
+    use serde::Serialize;
+
+    /// Another of that name.
+    #[derive(JsonSchema, Serialize)]
+    pub(super) struct Tag {
+        pub(super) text: serde_json::Value,
+    }
+}
+
+#[test]
+fn typescript_says_the_same() {
+    let tree = Tree {
+        leaves: (1, None),
+        parts: Vec::new(),
+        kind: Kind::Fruit { sweet: true },
+        other: inner::Tag { text: Value::Null },
+        by_name: [("b".to_owned(), Kind::Bare)].into(),
+    };
+    let told = serde_json::to_value(&tree).expect("serialises");
+    assert_eq!(told["kind"], json!({"is": "fruit", "sweet": true}));
+    let dispatcher = Dispatcher::new(())
+        .pushes::<Tree>()
+        .allow(LoggedIn, |group| group.on(swap))
+        .allow(Whoever, |group| group.on(plain));
+    let schema = App::from(dispatcher).schema();
+    let number = packetboat_framing::native::type_hash("grown");
+    assert_eq!(schema.pushes["grown"].number, number);
+    let expected = r#"// Made from the schema of a server. Numbers beyond 2^53 lose their last digits in JavaScript.
+
+export type Kind = {
+  is: "fruit";
+  sweet: boolean;
+} | {
+  is: "bare";
+};
+
+/** Brings a file and gets another. */
+export interface Swap {
+  /** What it is called. */
+  called: string;
+  file_size: number;
+  tags?: Tag[];
+}
+
+export interface Swapped {
+  note?: string | null;
+  size: number;
+}
+
+export type Tag = "old" | "new";
+
+/** Another of that name. */
+export interface Tag2 {
+  text: unknown;
+}
+
+/** A tree, of which a part is a tree. */
+export interface Tree {
+  by_name: Record<string, Kind>;
+  kind: Kind;
+  "leaf-count": [number, string | null];
+  other: Tag2;
+  parts: Tree[];
+}
+
+/** Every message, by its type. `upload` and `download` name the field with the size of the attachment. */
+export interface Messages {
+  "plain": { message: unknown; reply: unknown; upload: false; download: false };
+  /** Brings a file and gets another. */
+  "swap": { message: Swap; reply: Swapped; upload: "file_size"; download: "size" };
+}
+
+/** What the server sends unasked, by its type. */
+export interface Pushes {
+  /** A tree, of which a part is a tree. */
+  "grown": Tree;
+}
+"#;
+    assert_eq!(schema.to_typescript(), expected);
+}

@@ -23,6 +23,9 @@ pub struct Options {
     /// Write it to FILE, not to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write it as declarations for TypeScript, not as JSON Schema
+    #[arg(long)]
+    typescript: bool,
 }
 
 /// The schema of the messages that this program serves; a running server is not asked. An admin
@@ -58,7 +61,11 @@ pub async fn schema() -> Result<Schema, Box<dyn Error + Send + Sync>> {
 ///
 /// As [`schema`], and the file's.
 pub async fn run(options: Options) -> Result<Option<String>, Box<dyn Error + Send + Sync>> {
-    let text = serde_json::to_string_pretty(&schema().await?)?;
+    let schema = schema().await?;
+    let text = match options.typescript {
+        true => schema.to_typescript().trim_end().to_owned(),
+        false => serde_json::to_string_pretty(&schema)?,
+    };
     match options.out {
         Some(file) => fs::write(file, text + "\n")
             .map(|()| None)

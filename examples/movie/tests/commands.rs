@@ -86,6 +86,9 @@ fn the_schema_is_printed_and_put_into_a_file_the_same_each_time() {
     let written = fs::read_to_string(folder.path().join("schema.json")).unwrap();
     assert_eq!(written, printed);
     assert_eq!(schema(&["--out", "not/there.json"]).0, Some(1));
+    let (code, declarations) = schema(&["--typescript"]);
+    assert_eq!(code, Some(0));
+    assert!(declarations.contains("  \"download_movie\": { message: DownloadMovie; reply: DownloadReply; upload: false; download: \"file_size\" };\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

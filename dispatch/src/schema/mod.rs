@@ -50,9 +50,16 @@
 //!      "reply_attachment": null}}}
 //! ```
 //!
+//! Beside them, `"pushes"` has what the server [says that it sends](Dispatcher::pushes) unasked, each
+//! as `{"number": .., "description": .., "data": {..}}`; it is absent where there is none.
+//!
 //! `message` says what the server reads and `reply` what it writes. Beside its own fields a message
 //! may have `type` and `session`, which are the same for all; a reply on the classic wire stands in
 //! the application's [`Shape`].
+//!
+//! [`Schema::to_typescript`] gives the same as declarations for TypeScript.
+
+mod typescript;
 
 use std::collections::BTreeMap;
 
@@ -86,6 +93,9 @@ pub struct Schema {
     pub dialect: String,
     /// Every message, by its type.
     pub messages: BTreeMap<String, MessageSchema>,
+    /// What the server sends unasked, by its type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pushes: BTreeMap<String, PushSchema>,
 }
 
 /// One message.
@@ -110,6 +120,18 @@ pub struct MessageSchema {
     pub reply: Option<Value>,
     /// The field of the reply that says how many bytes follow it, if any may.
     pub reply_attachment: Option<String>,
+}
+
+/// What the server sends unasked.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct PushSchema {
+    /// Its type on the native wire.
+    pub number: u32,
+    /// What it is for, where it is described.
+    pub description: Option<String>,
+    /// What stands in the `data` of its envelope.
+    pub data: Option<Value>,
 }
 
 /// The schemas of a message and of its reply, as [`Message::schema`] gives them.
@@ -151,7 +173,19 @@ impl Schema {
         undescribed.map(|(name, _)| name.as_str())
     }
 
-    pub(crate) fn of<'a>(routes: impl Iterator<Item = (&'a Route, Option<Schemas>)>) -> Self {
+    /// The same as declarations for TypeScript: each type of a message, a reply or a push once, an
+    /// interface `Messages` that has them by the message's type, and an interface `Pushes`.
+    ///
+    /// Two types that have one name and are not the same are told apart by a number.
+    #[must_use]
+    pub fn to_typescript(&self) -> String {
+        typescript::declarations(self)
+    }
+
+    pub(crate) fn of<'a>(
+        routes: impl Iterator<Item = (&'a Route, Option<Schemas>)>,
+        pushes: BTreeMap<String, PushSchema>,
+    ) -> Self {
         let messages = routes.map(|(route, schemas)| {
             let schema = MessageSchema::of(route, schemas);
             (route.message_type.to_owned(), schema)
@@ -160,6 +194,19 @@ impl Schema {
             version: VERSION,
             dialect: DIALECT.to_owned(),
             messages: messages.collect(),
+            pushes,
+        }
+    }
+}
+
+impl PushSchema {
+    pub(crate) fn of<M: Message + JsonSchema>() -> Self {
+        let data = whole::<M>(SchemaSettings::draft2020_12().for_serialize());
+        let description = data["description"].as_str().map(ToOwned::to_owned);
+        Self {
+            number: type_hash(M::TYPE),
+            description,
+            data: Some(data),
         }
     }
 }
@@ -185,6 +232,28 @@ impl MessageSchema {
 }
 
 impl<S: Send + Sync + 'static, W: Shape> Dispatcher<S, W> {
+    /// Says that the server sends pushes of this type, so that the [`Schema`] has it. Nothing else
+    /// follows from it: what is sent is up to the handlers.
+    ///
+    /// ```
+    /// # use packetboat_dispatch::{App, Dispatcher, Message};
+    /// # use schemars::JsonSchema;
+    /// # use serde::Serialize;
+    /// /// Somebody has said something.
+    /// #[derive(JsonSchema, Message, Serialize)]
+    /// #[message(type = "said", reply = ())]
+    /// struct Said { text: String }
+    ///
+    /// let schema = App::from(Dispatcher::new(()).pushes::<Said>()).schema();
+    /// assert!(schema.to_typescript().contains("\"said\": Said;"));
+    /// ```
+    #[must_use]
+    pub fn pushes<M: Message + JsonSchema>(mut self) -> Self {
+        let pushes = &mut self.table_mut().pushes;
+        pushes.insert(M::TYPE.to_owned(), PushSchema::of::<M>());
+        self
+    }
+
     /// Answers [`GetSchema`] (`packetboat.schema`) with the [`Schema`] of all messages, those that
     /// are registered later included, to whom the guard lets pass. Without it nobody is answered.
     ///
