@@ -20,7 +20,9 @@ package_of() {
         cc) echo gcc libc6-dev ;;
         ip) echo iproute2 ;;
         mariadbd) echo mariadb-server-core mariadb-client-core ;;
+        node) echo nodejs ;;
         postgres) echo postgresql ;;
+        tsc) echo node-typescript ;;
         unshare) echo util-linux ;;
         *) echo "$1" ;;
     esac
