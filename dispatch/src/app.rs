@@ -10,6 +10,7 @@ use packetboat_framing::Chunk;
 use packetboat_framing::native::{Attached, Digest};
 
 use crate::bell::Ringer;
+use crate::carried::Carried;
 use crate::connection::Peer;
 use crate::dispatcher::{Dispatcher, Table};
 use crate::envelope::Envelope;
@@ -47,6 +48,9 @@ pub(crate) trait Answering: Send + Sync {
         max_attachment: u64,
     ) -> Begun;
     fn refuse(&self, wire: Wire, rejection: &Rejection) -> Response;
+    /// Whether the reply to this type of message has something behind it.
+    #[cfg(feature = "web")]
+    fn replies_with_attachment(&self, message_type: &str) -> bool;
     fn life(&self) -> &Arc<Life>;
     #[cfg(feature = "schema")]
     fn schema(&self) -> crate::schema::Schema;
@@ -68,6 +72,8 @@ pub(crate) struct Framed {
     pub(crate) digest: Option<Digest>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) idempotency_key: Option<[u8; 16]>,
+    /// What is known of the request that opened the connection.
+    pub(crate) carried: Carried,
     /// Rings when something happens to the attachment.
     pub(crate) ringer: Ringer,
 }
@@ -194,6 +200,9 @@ impl<W: Shape> Answering for Complete<W> {
         if let Some(key) = framed.as_ref().and_then(|framed| framed.idempotency_key) {
             call = call.with_idempotency_key(key);
         }
+        if let Some(framed) = &framed {
+            call = call.with_carried(framed.carried.clone());
+        }
         let (mut refusal, mut is_last, mut feed) = (None, false, None);
         let len = route.attachment.map(|key| {
             let stated = envelope.attachment_len(key);
@@ -241,6 +250,12 @@ impl<W: Shape> Answering for Complete<W> {
 
     fn refuse(&self, wire: Wire, rejection: &Rejection) -> Response {
         refuse(&self.shape, wire, rejection)
+    }
+
+    #[cfg(feature = "web")]
+    fn replies_with_attachment(&self, message_type: &str) -> bool {
+        let endpoint = self.table.find(message_type);
+        endpoint.is_some_and(|endpoint| endpoint.route().reply_attachment.is_some())
     }
 
     fn life(&self) -> &Arc<Life> {

@@ -52,6 +52,14 @@ pub enum Disconnect {
         /// What was wrong with it.
         reason: String,
     },
+    /// The peer broke a rule of WebSocket, and was told so.
+    #[cfg(feature = "web")]
+    WebSocket {
+        /// The number that it was told, of RFC 6455, 7.4.1.
+        code: u16,
+        /// What was wrong.
+        reason: std::borrow::Cow<'static, str>,
+    },
 }
 
 impl Disconnect {
@@ -110,6 +118,8 @@ impl fmt::Display for Disconnect {
             Self::SlowReader => f.write_str("the peer did not read what was pushed"),
             Self::Stopped => f.write_str("the server is stopping"),
             Self::UploadCut { reason } => f.write_str(reason),
+            #[cfg(feature = "web")]
+            Self::WebSocket { code, reason } => write!(f, "WebSocket closed with {code}: {reason}"),
         }
     }
 }

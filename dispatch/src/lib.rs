@@ -3,6 +3,9 @@
 
 mod app;
 mod bell;
+mod carried;
+#[cfg(any(feature = "tls", feature = "web"))]
+mod carrier;
 pub mod client;
 pub mod connection;
 mod deadline;
@@ -44,6 +47,8 @@ pub mod tls;
 #[cfg(feature = "tower")]
 mod tower;
 mod upload;
+#[cfg(feature = "web")]
+pub mod web;
 mod wire;
 
 pub use app::{Answer, App, Local};

@@ -45,6 +45,10 @@ pub struct Limits {
     /// Bytes of all attachment buffers of the server together. Default: 64 MiB
     /// ([`Budget::DEFAULT_BYTES`]).
     pub attachment_buffers: usize,
+
+    /// The limits of HTTP.
+    #[cfg(feature = "web")]
+    pub web: crate::web::WebLimits,
 }
 
 impl Default for Limits {
@@ -57,6 +61,8 @@ impl Default for Limits {
             tls_handshake_time: Duration::from_secs(5),
             shutdown_time: Duration::from_secs(30),
             attachment_buffers: Budget::DEFAULT_BYTES,
+            #[cfg(feature = "web")]
+            web: crate::web::WebLimits::default(),
         }
     }
 }

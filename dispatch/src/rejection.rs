@@ -23,6 +23,8 @@ pub mod code {
     pub const DEADLINE_EXCEEDED: &str = "deadline_exceeded";
     /// The attachment is not what its digest says.
     pub const DIGEST_MISMATCH: &str = "digest_mismatch";
+    /// The reply has an attachment, and the request came as text: only binary messages carry one.
+    pub const BINARY_NEEDED: &str = "binary_needed";
     /// The message is not a JSON object.
     pub const BAD_JSON: &str = "bad_json";
     /// The caller may not do this.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
+use crate::carried::Carried;
 use crate::connection::Peer;
 use crate::extensions::Extensions;
 use crate::idempotency::IdempotencyKey;
@@ -26,6 +27,7 @@ pub struct Call {
     wire: Wire,
     sessions: Option<ConnectionSessions>,
     upload: Option<Upload>,
+    carried: Carried,
     /// What middleware hands on to extractors.
     pub extensions: Extensions,
 }
@@ -50,6 +52,7 @@ impl Call {
             wire: Wire::Classic,
             sessions: None,
             upload: None,
+            carried: Carried::default(),
             extensions: Extensions::new(),
         }
     }
@@ -93,6 +96,12 @@ impl Call {
     #[must_use]
     pub fn with_wire(mut self, wire: Wire) -> Self {
         self.wire = wire;
+        self
+    }
+
+    /// On a connection that was opened by a request with these values.
+    pub(crate) fn with_carried(mut self, carried: Carried) -> Self {
+        self.carried = carried;
         self
     }
 
@@ -162,6 +171,14 @@ impl Call {
     #[must_use]
     pub fn attachment_len(&self) -> Option<u64> {
         self.attachment_len
+    }
+
+    /// The value of this type that the request which opened this WebSocket had, where
+    /// [`SocketOptions::carry`](crate::web::SocketOptions::carry) has taken it along.
+    #[cfg(feature = "web")]
+    #[must_use]
+    pub fn upgraded<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.carried.get()
     }
 
     /// Until when the client waits for the reply, where it has said so.

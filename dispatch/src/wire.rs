@@ -13,7 +13,33 @@ pub enum Wire {
     /// One request at a time behind a `<i` length; replies in the shape that the application chose.
     Classic,
     /// Many requests at a time; a reply is the value alone, and a refusal has a frame of its own.
+    /// Also inside of a WebSocket.
     Native,
+}
+
+/// What a connection speaks, which may carry a wire or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// Requests of HTTP, none of which is the dispatcher's.
+    #[cfg(feature = "web")]
+    Http,
+    /// The native wire, in messages; or text that is translated into it.
+    #[cfg(feature = "web")]
+    WebSocket,
+    Wire(Wire),
+}
+
+impl Speaks {
+    /// Its name, for logs and for what is counted.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            #[cfg(feature = "web")]
+            Self::Http => "http",
+            #[cfg(feature = "web")]
+            Self::WebSocket => "websocket",
+            Self::Wire(wire) => wire.as_str(),
+        }
+    }
 }
 
 impl Wire {

@@ -23,6 +23,8 @@ mod pool;
 mod request;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "web")]
+mod websocket;
 
 pub use body::ReplyBody;
 pub use config::{ClientBuilder, Timeouts};

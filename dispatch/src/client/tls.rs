@@ -7,11 +7,12 @@ use tokio::net::ToSocketAddrs;
 use tokio::time::timeout;
 use tokio_rustls::rustls::Error;
 
+use crate::carrier::Carrier;
 use crate::client::config::{ClientBuilder, tcp};
 use crate::client::error::{ClientError, Distrust, Wait};
 use crate::client::{Client, NativeClient};
 use crate::shape::{Flagged, Shape};
-use crate::tls::{Carrier, ClientTls, ReadHalf, WriteHalf};
+use crate::tls::{ClientTls, ReadHalf, WriteHalf};
 use crate::wire::Wire;
 
 /// A [`Client`] through TLS.

@@ -35,6 +35,9 @@ pub(crate) struct Shared {
     /// What a connection that begins with TLS is served by.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::Port>,
+    /// What answers requests of HTTP.
+    #[cfg(feature = "web")]
+    pub(crate) web: Option<crate::web::Site>,
     /// Handlers that outlive their connection, and the ends of files.
     pub(crate) tasks: Arc<Tasks>,
     /// True once the server is to stop.

@@ -1,6 +1,7 @@
 //! Every task that outlives the place that began it has an owner: this.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::task::JoinSet;
@@ -10,6 +11,8 @@ use tokio::task::JoinSet;
 pub(crate) struct Tasks {
     // A std lock: held to add a task, never across an await.
     set: Mutex<JoinSet<()>>,
+    /// They were aborted, and none is begun any more.
+    aborted: AtomicBool,
 }
 
 impl Tasks {
@@ -17,7 +20,10 @@ impl Tasks {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that ended are let go here, so the set is no larger than what was ever running.
         while set.try_join_next().is_some() {}
-        set.spawn(task);
+        // With the lock held, as where it is set: what is begun is either aborted or not begun.
+        if !self.aborted.load(Ordering::Relaxed) {
+            set.spawn(task);
+        }
     }
 
     /// Waits for all tasks, also those that they begin meanwhile.
@@ -38,11 +44,10 @@ impl Tasks {
         }
     }
 
-    /// Ends all tasks at their next await.
+    /// Ends all tasks at their next await, and begins no more.
     pub(crate) fn abort(&self) {
-        self.set
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .abort_all();
+        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        self.aborted.store(true, Ordering::Relaxed);
+        set.abort_all();
     }
 }

@@ -2,8 +2,13 @@
 
 mod decode;
 mod scan;
+#[cfg(feature = "web")]
+mod without;
 
 pub(crate) use decode::{Fields, decode};
+
+#[cfg(feature = "web")]
+pub(crate) use without::without;
 
 use std::borrow::Cow;
 use std::ops::Range;

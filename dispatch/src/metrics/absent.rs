@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::Disconnect;
 use crate::outcome::Outcome;
-use crate::wire::Wire;
+use crate::wire::{Speaks, Wire};
 
 pub(crate) fn describe() {}
 
@@ -29,7 +29,7 @@ impl Connection {
         Self
     }
 
-    pub(crate) fn speaks(&mut self, _: Wire) {}
+    pub(crate) fn speaks(&mut self, _: Speaks) {}
 
     pub(crate) fn closed(self, _: &Disconnect) {}
 }

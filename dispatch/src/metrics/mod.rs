@@ -22,7 +22,8 @@
 //!
 //! - `type` is a type that the dispatcher knows, under its own name, or `unknown`: what a peer sends
 //!   is never a label.
-//! - `wire` is `classic` or `native`; of a connection that has not shown which, `undecided`.
+//! - `wire` is `classic` or `native`; of a connection also `http` or `websocket`, and `undecided` as
+//!   long as it has not shown which. Requests on a WebSocket are counted as `native`.
 //! - `outcome` is `ok`; `refused` by a rejection; `internal`: that rejection; `panicked`; `timeout`
 //!   and `deadline_exceeded`: the server's and the client's; `cancelled` by the client; `dropped`
 //!   with the server. Which code a rejection has is not told: the application may make any number.

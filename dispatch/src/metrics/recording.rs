@@ -13,12 +13,11 @@ use super::{
 };
 use crate::error::Disconnect;
 use crate::outcome::Outcome;
-use crate::wire::Wire;
+use crate::wire::{Speaks, Wire};
 
 static METADATA: Metadata<'static> =
     Metadata::new("packetboat_dispatch", Level::INFO, Some(module_path!()));
 
-static OPEN: ByWire = by_wire(CONNECTIONS_OPEN);
 static IN_FLIGHT: ByWire = by_wire(REQUESTS_IN_FLIGHT);
 static RECEIVED: ByWire = by_wire(MESSAGE_BYTES_RECEIVED);
 static SENT: ByWire = by_wire(MESSAGE_BYTES_SENT);
@@ -26,25 +25,49 @@ static WAITING: Key = Key::from_static_name(REQUESTS_WAITING);
 
 const UNDECIDED: &str = "undecided";
 
-/// One name for each wire, and for a connection that has not shown which.
-type ByWire = [Key; 3];
+/// One name for each wire.
+type ByWire = [Key; 2];
 
 const fn by_wire(name: &'static str) -> ByWire {
     static CLASSIC: [Label; 1] = [Label::from_static_parts("wire", Wire::Classic.as_str())];
     static NATIVE: [Label; 1] = [Label::from_static_parts("wire", Wire::Native.as_str())];
-    static NEITHER: [Label; 1] = [Label::from_static_parts("wire", UNDECIDED)];
     [
         Key::from_static_parts(name, &CLASSIC),
         Key::from_static_parts(name, &NATIVE),
-        Key::from_static_parts(name, &NEITHER),
     ]
 }
 
-fn of(keys: &ByWire, wire: Option<Wire>) -> &Key {
+fn of(keys: &ByWire, wire: Wire) -> &Key {
     match wire {
-        Some(Wire::Classic) => &keys[0],
-        Some(Wire::Native) => &keys[1],
-        None => &keys[2],
+        Wire::Classic => &keys[0],
+        Wire::Native => &keys[1],
+    }
+}
+
+/// Connections that are open and speak this, or have not shown what.
+fn open(speaks: Option<Speaks>) -> &'static Key {
+    const fn key(label: &'static [Label; 1]) -> Key {
+        Key::from_static_parts(CONNECTIONS_OPEN, label)
+    }
+    static UNDECIDED_LABEL: [Label; 1] = [Label::from_static_parts("wire", UNDECIDED)];
+    static NONE: Key = key(&UNDECIDED_LABEL);
+    static WIRES: ByWire = by_wire(CONNECTIONS_OPEN);
+    match speaks {
+        None => &NONE,
+        Some(Speaks::Wire(wire)) => of(&WIRES, wire),
+        #[cfg(feature = "web")]
+        Some(Speaks::Http) => {
+            static LABEL: [Label; 1] = [Label::from_static_parts("wire", Speaks::Http.as_str())];
+            static HTTP: Key = key(&LABEL);
+            &HTTP
+        }
+        #[cfg(feature = "web")]
+        Some(Speaks::WebSocket) => {
+            static LABEL: [Label; 1] =
+                [Label::from_static_parts("wire", Speaks::WebSocket.as_str())];
+            static WEBSOCKET: Key = key(&LABEL);
+            &WEBSOCKET
+        }
     }
 }
 
@@ -107,25 +130,25 @@ pub(crate) fn slow_reader(outcome: &'static str) {
 
 /// A connection that is open.
 pub(crate) struct Connection {
-    wire: Option<Wire>,
+    speaks: Option<Speaks>,
     reason: &'static str,
 }
 
 impl Connection {
     pub(crate) fn accepted() -> Self {
         counter!(CONNECTIONS_ACCEPTED).increment(1);
-        up(of(&OPEN, None));
+        up(open(None));
         Self {
-            wire: None,
+            speaks: None,
             reason: "dropped",
         }
     }
 
-    /// It has shown its wire.
-    pub(crate) fn speaks(&mut self, wire: Wire) {
-        down(of(&OPEN, self.wire));
-        self.wire = Some(wire);
-        up(of(&OPEN, self.wire));
+    /// It has shown what it speaks.
+    pub(crate) fn speaks(&mut self, speaks: Speaks) {
+        down(open(self.speaks));
+        self.speaks = Some(speaks);
+        up(open(self.speaks));
     }
 
     pub(crate) fn closed(mut self, disconnect: &Disconnect) {
@@ -142,18 +165,20 @@ impl Connection {
             Disconnect::SlowReader => "slow_reader",
             Disconnect::Stopped => "stopped",
             Disconnect::UploadCut { .. } => "upload_cut",
+            #[cfg(feature = "web")]
+            Disconnect::WebSocket { .. } => "protocol",
         };
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        down(of(&OPEN, self.wire));
+        down(open(self.speaks));
         let reason = match std::thread::panicking() {
             true => "panicked",
             false => self.reason,
         };
-        let wire = self.wire.map_or(UNDECIDED, Wire::as_str);
+        let wire = self.speaks.map_or(UNDECIDED, Speaks::as_str);
         counter!(CONNECTIONS_CLOSED, "wire" => wire, "reason" => reason).increment(1);
     }
 }
@@ -195,7 +220,7 @@ pub(crate) struct Measure {
 
 impl Measure {
     pub(crate) fn begin(meter: Meter, wire: Wire, received: usize) -> Self {
-        add(of(&RECEIVED, Some(wire)), received as u64);
+        add(of(&RECEIVED, wire), received as u64);
         Self {
             meter,
             wire,
@@ -207,7 +232,7 @@ impl Measure {
     /// Its handler did not answer at once.
     pub(crate) fn waits(&mut self) {
         self.waits = true;
-        up(of(&IN_FLIGHT, Some(self.wire)));
+        up(of(&IN_FLIGHT, self.wire));
     }
 
     /// It is answered, after so much time of its handler.
@@ -215,14 +240,14 @@ impl Measure {
         self.outcome = outcome;
         let (seconds, key) = (own().as_secs_f64(), &self.meter.0.seconds);
         with_recorder(|recorder| recorder.register_histogram(key, &METADATA).record(seconds));
-        add(of(&SENT, Some(self.wire)), sent as u64);
+        add(of(&SENT, self.wire), sent as u64);
     }
 }
 
 impl Drop for Measure {
     fn drop(&mut self) {
         if self.waits {
-            down(of(&IN_FLIGHT, Some(self.wire)));
+            down(of(&IN_FLIGHT, self.wire));
         }
         let wire = match self.wire {
             Wire::Classic => 0,

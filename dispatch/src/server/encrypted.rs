@@ -7,7 +7,10 @@ use crate::connection::Peer;
 use crate::driver::{Held, Shared};
 use crate::error::Disconnect;
 use crate::metrics::Connection;
-use crate::server::serving::{Beginning, Begun, Expected, on_wire, until};
+#[cfg(feature = "web")]
+use crate::server::serving::on_http;
+use crate::server::serving::{Beginning, Begun, Expected, Served, on_wire, until};
+use crate::wire::Speaks;
 
 /// Shakes hands on a connection of which these bytes have been read, and serves what is inside, on
 /// the wire that was agreed upon or that it begins with.
@@ -18,7 +21,7 @@ pub(super) async fn within_tls<R, W>(
     counted: &mut Connection,
     (since, bytes): (Instant, &[u8]),
     (read, write): (R, W),
-) -> Disconnect
+) -> Served
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
@@ -31,28 +34,41 @@ where
     let accepted = tokio::select! {
         biased;
         accepted = port.accept(bytes, read, write) => accepted,
-        _ = stopping.wait_for(|stop| *stop) => return Disconnect::Stopped,
-        () = until(since.checked_add(after)) => return Disconnect::HandshakeTimeout { after },
+        _ = stopping.wait_for(|stop| *stop) => return Served::Over(Disconnect::Stopped),
+        () = until(since.checked_add(after)) => {
+            return Served::Over(Disconnect::HandshakeTimeout { after });
+        }
     };
     let mut accepted = match accepted {
         Ok(accepted) => accepted,
-        Err(error) => return Disconnect::Handshake(error),
+        Err(error) => return Served::Over(Disconnect::Handshake(error)),
     };
     peer.set_encrypted();
     let mut beginning = Beginning::default();
-    let wire = match accepted.wire {
-        Some(wire) => wire,
+    let speaks = match accepted.speaks {
+        Some(speaks) => speaks,
         None => {
             let begun = beginning.wait(shared, Expected::PLAIN, &mut accepted.read);
             match begun.await {
-                Ok(Begun::Wire(wire)) => wire,
+                Ok(Begun::Wire(wire)) => Speaks::Wire(wire),
+                #[cfg(feature = "web")]
+                Ok(Begun::Http) => Speaks::Http,
                 // Inside of itself TLS is not looked for.
-                Ok(Begun::Tls(_)) => return Disconnect::Plain { hint: None },
-                Err(disconnect) => return disconnect,
+                Ok(Begun::Tls(_)) => return Served::Over(Disconnect::Plain { hint: None }),
+                Err(disconnect) => return Served::Over(disconnect),
             }
         }
     };
-    let begun = (wire, beginning.bytes());
+    let bytes = beginning.bytes();
     let halves = (accepted.read, accepted.write);
-    on_wire(shared, peer, held, counted, begun, halves).await
+    match speaks {
+        Speaks::Wire(wire) => {
+            let serving = on_wire(shared, peer, held, counted, (wire, bytes), halves);
+            Served::Over(serving.await)
+        }
+        #[cfg(feature = "web")]
+        Speaks::Http | Speaks::WebSocket => {
+            on_http(shared, peer, held, counted, bytes, halves).await
+        }
+    }
 }

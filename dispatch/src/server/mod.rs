@@ -41,7 +41,7 @@ use crate::wire::Wire;
 use listener::{Listener, Socket, tune};
 use places::{Place, Places};
 use quiet::Quiet;
-use serving::serve_one;
+use serving::{Served, serve_one};
 
 /// How long accepting rests when there are no descriptors: short enough to serve again at once
 /// when one is free, long enough to cost nothing.
@@ -52,7 +52,8 @@ type OnDisconnect = dyn Fn(Peer, Arc<Disconnect>) -> BoxFuture<'static, ()> + Se
 
 /// A server over TCP, or over a Unix socket.
 ///
-/// One port serves both wires, each connection the one that it begins with.
+/// One port serves both wires, and HTTP where there is something that answers it, each connection the
+/// one that it begins with.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), packetboat_dispatch::Error> {
@@ -74,6 +75,8 @@ pub struct Server {
     only: Option<Wire>,
     #[cfg(feature = "tls")]
     tls: Option<(Certificates, TlsMode)>,
+    #[cfg(feature = "web")]
+    web: Option<axum::Router>,
     on_connect: Option<Arc<OnConnect>>,
     on_disconnect: Option<Arc<OnDisconnect>>,
     stop: Arc<watch::Sender<bool>>,
@@ -119,6 +122,8 @@ impl Server {
             only: None,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "web")]
+            web: None,
             on_connect: None,
             on_disconnect: None,
             stop,
@@ -132,7 +137,8 @@ impl Server {
         self
     }
 
-    /// Serves this wire alone. By default each connection has the one that its first bytes show.
+    /// Serves this wire alone, beside HTTP where that is served. By default each connection has the
+    /// one that its first bytes show.
     #[must_use]
     pub fn only(mut self, wire: Wire) -> Self {
         self.only = Some(wire);
@@ -147,6 +153,19 @@ impl Server {
     #[must_use]
     pub fn tls(mut self, certificates: Certificates, mode: TlsMode) -> Self {
         self.tls = Some((certificates, mode));
+        self
+    }
+
+    /// Answers HTTP/1.1 on the same port by this router, in TLS too where that is served, and opens
+    /// WebSockets for the dispatcher's handlers where the router has a [`socket`](crate::web::socket).
+    ///
+    /// A request sees `Extension<Peer>` and, over TCP, `ConnectInfo<SocketAddr>`. Its connection has a
+    /// place among the server's others, and when the server stops it finishes the request that it is
+    /// at. [`web`](crate::web) has the rest.
+    #[cfg(feature = "web")]
+    #[must_use]
+    pub fn web(mut self, router: axum::Router) -> Self {
+        self.web = Some(router);
         self
     }
 
@@ -193,7 +212,8 @@ impl Server {
     /// for at most [`Limits::shutdown_time`].
     ///
     /// Classic connections between two requests are closed with nothing sent, since whatever is
-    /// sent would be read as the next reply. Native ones are told that this side goes away.
+    /// sent would be read as the next reply. Native ones are told that this side goes away, and so are
+    /// WebSockets.
     ///
     /// # Errors
     ///
@@ -206,10 +226,20 @@ impl Server {
         let mut stopping = self.stop.subscribe();
         let shutdown_time = self.limits.shutdown_time;
         let places = Places::new(self.limits.connections, self.limits.connections_per_ip);
+        #[cfg(feature = "web")]
+        let web = self
+            .web
+            .map(|router| crate::web::Site::new(router, &self.limits.wire));
         #[cfg(feature = "tls")]
-        let tls = self
-            .tls
-            .map(|(certificates, mode)| Port::new(certificates, mode, self.only));
+        let tls = self.tls.map(|(certificates, mode)| {
+            #[cfg(feature = "web")]
+            let http = web.is_some();
+            #[cfg(not(feature = "web"))]
+            let http = false;
+            Port::new(certificates, mode, self.only, http)
+        });
+        // A server that is dropped leaves nothing running.
+        let connections = AbortOnDrop(Arc::default());
         let room = Arc::new(Room {
             shared: Shared {
                 app: app.into(),
@@ -220,13 +250,15 @@ impl Server {
                 only: self.only,
                 #[cfg(feature = "tls")]
                 tls,
+                #[cfg(feature = "web")]
+                web,
             },
+            #[cfg(feature = "web")]
+            connections: Arc::clone(&connections.0),
             quiet: Mutex::new(Quiet::new()),
             on_connect: self.on_connect,
             on_disconnect: self.on_disconnect,
         });
-        // A server that is dropped leaves nothing running.
-        let connections = AbortOnDrop(Arc::default());
         let handlers = AbortOnDrop(Arc::clone(&room.shared.tasks));
         let mut quiet = Quiet::new();
         metrics::describe();
@@ -323,11 +355,19 @@ where
         only: None,
         #[cfg(feature = "tls")]
         tls: None,
+        #[cfg(feature = "web")]
+        web: None,
     };
     let peer = Peer::new(None);
     let span = tracing::info_span!("connection", id = %peer.id(), addr = "stream", wire = Empty);
     let serving = serve_one(&shared, peer, None, read, write);
-    let disconnect = serving.instrument(span).await;
+    let served = serving.instrument(span).await;
+    #[cfg(not(feature = "web"))]
+    let Served::Over(disconnect) = served;
+    #[cfg(feature = "web")]
+    let Served::Over(disconnect) = served else {
+        unreachable!("HTTP is not served here")
+    };
     tokio::spawn(async move { tasks.join().await });
     disconnect
 }
@@ -335,6 +375,9 @@ where
 /// What the connections of a server have in common.
 struct Room {
     shared: Shared,
+    /// Where the task of a WebSocket is begun.
+    #[cfg(feature = "web")]
+    connections: Arc<Tasks>,
     // A std lock: held to write a line of the log, never across an await.
     quiet: Mutex<Quiet>,
     on_connect: Option<Arc<OnConnect>>,
@@ -351,13 +394,38 @@ impl Room {
         self.greeted(socket, peer, place).instrument(span).await;
     }
 
-    async fn greeted(&self, socket: Socket, peer: Peer, place: Place) {
+    async fn greeted(self: Arc<Self>, socket: Socket, peer: Peer, place: Place) {
         if let Some(hook) = &self.on_connect {
             hook(peer.clone()).await;
         }
         tracing::debug!("connected");
         let serving = AssertUnwindSafe(self.serve(socket, peer.clone(), place)).catch_unwind();
-        let disconnect = Arc::new(serving.await.unwrap_or(Disconnect::Panicked));
+        match serving.await {
+            Ok(Served::Over(disconnect)) => self.parted(peer, disconnect).await,
+            #[cfg(feature = "web")]
+            Ok(Served::Upgraded(opened)) => {
+                let connections = Arc::clone(&self.connections);
+                connections.spawn(self.websocket(opened));
+            }
+            Err(_panic) => self.parted(peer, Disconnect::Panicked).await,
+        }
+    }
+
+    /// The task of a connection that has become a WebSocket.
+    #[cfg(feature = "web")]
+    async fn websocket(self: Arc<Self>, opened: Box<crate::web::Opened>) {
+        let peer = opened.peer().clone();
+        let span = opened.span();
+        let served = async {
+            let disconnect = crate::web::serve_socket(&self.shared, opened).await;
+            self.parted(peer, disconnect).await;
+        };
+        served.instrument(span).await;
+    }
+
+    /// A connection has ended.
+    async fn parted(&self, peer: Peer, disconnect: Disconnect) {
+        let disconnect = Arc::new(disconnect);
         match &*disconnect {
             Disconnect::Panicked => tracing::error!("disconnected: {disconnect}"),
             // Whoever set this port up may have meant another: that is said where it is seen.
@@ -373,12 +441,12 @@ impl Room {
         }
     }
 
-    async fn serve(&self, socket: Socket, peer: Peer, place: Place) -> Disconnect {
+    async fn serve(&self, socket: Socket, peer: Peer, place: Place) -> Served {
         let held: Held = Some(Arc::new(place));
         match socket {
             Socket::Tcp(stream, _) => {
                 if let Err(error) = tune(&stream) {
-                    return Disconnect::Failed(error.into());
+                    return Served::Over(Disconnect::Failed(error.into()));
                 }
                 let (read, write) = stream.into_split();
                 serve_one(&self.shared, peer, held, read, write).await

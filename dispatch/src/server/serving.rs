@@ -14,7 +14,7 @@ use crate::error::Disconnect;
 use crate::metrics::Connection;
 #[cfg(feature = "tls")]
 use crate::server::encrypted::within_tls;
-use crate::wire::Wire;
+use crate::wire::{Speaks, Wire};
 
 /// From its first byte on a connection has so long to show what it speaks.
 const DECIDE: Duration = Duration::from_secs(6);
@@ -28,10 +28,21 @@ pub(super) struct Expected {
 
 /// What a connection begins with.
 pub(super) enum Begun {
+    #[cfg(feature = "web")]
+    Http,
     Wire(Wire),
     /// TLS, of which the peer has owed the handshake since then.
     #[cfg(feature = "tls")]
     Tls(Instant),
+}
+
+/// How far a connection was served.
+pub(super) enum Served {
+    Over(Disconnect),
+    /// It has become a WebSocket, which gets a task of its own: the one that it began in has room
+    /// for everything that a connection may turn out to be.
+    #[cfg(feature = "web")]
+    Upgraded(Box<crate::web::Opened>),
 }
 
 /// Bytes that were read to tell what a connection speaks.
@@ -41,14 +52,14 @@ pub(super) struct Beginning {
     len: usize,
 }
 
-/// Serves a connection to its end, on the wire that it speaks.
+/// Serves a connection to its end, on the wire that it speaks, or until it is a WebSocket.
 pub(super) async fn serve_one<R, W>(
     shared: &Shared,
     peer: Peer,
     held: Held,
     mut read: R,
     write: W,
-) -> Disconnect
+) -> Served
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
@@ -56,10 +67,16 @@ where
     let mut counted = Connection::accepted();
     let mut beginning = Beginning::default();
     let begun = beginning.wait(shared, Expected::by(shared), &mut read);
-    let disconnect = match begun.await {
+    let served = match begun.await {
         Ok(Begun::Wire(wire)) => {
             let begun = (wire, beginning.bytes());
-            on_wire(shared, peer, held, &mut counted, begun, (read, write)).await
+            let serving = on_wire(shared, peer, held, &mut counted, begun, (read, write));
+            Served::Over(serving.await)
+        }
+        #[cfg(feature = "web")]
+        Ok(Begun::Http) => {
+            let bytes = beginning.bytes();
+            on_http(shared, peer, held, &mut counted, bytes, (read, write)).await
         }
         #[cfg(feature = "tls")]
         Ok(Begun::Tls(since)) => {
@@ -68,10 +85,45 @@ where
             let within = within_tls(shared, peer, held, &mut counted, begun, (read, write));
             Box::pin(within).await
         }
-        Err(disconnect) => disconnect,
+        Err(disconnect) => Served::Over(disconnect),
     };
-    counted.closed(&disconnect);
-    disconnect
+    match served {
+        Served::Over(disconnect) => {
+            counted.closed(&disconnect);
+            Served::Over(disconnect)
+        }
+        #[cfg(feature = "web")]
+        Served::Upgraded(mut opened) => {
+            opened.counted_as(counted);
+            Served::Upgraded(opened)
+        }
+    }
+}
+
+/// Serves a connection that begins with HTTP, of which these bytes have been read.
+#[cfg(feature = "web")]
+pub(super) async fn on_http<R, W>(
+    shared: &Shared,
+    peer: Peer,
+    held: Held,
+    counted: &mut Connection,
+    bytes: &[u8],
+    (read, write): (R, W),
+) -> Served
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    use crate::web::Ended;
+
+    counted.speaks(Speaks::Http);
+    Span::current().record("wire", Speaks::Http.as_str());
+    let carrier = Box::new(tokio::io::join(read, write));
+    // Boxed: it is larger than what an idle classic connection takes, and is gone with the upgrade.
+    match Box::pin(crate::web::serve_http(shared, peer, held, bytes, carrier)).await {
+        Ended::Over(disconnect) => Served::Over(disconnect),
+        Ended::Upgraded(opened) => Served::Upgraded(opened),
+    }
 }
 
 /// Serves a connection of which it is known what it speaks, and these bytes have been read.
@@ -87,8 +139,9 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + 'static,
 {
-    counted.speaks(wire);
-    Span::current().record("wire", wire.as_str());
+    let speaks = Speaks::Wire(wire);
+    counted.speaks(speaks);
+    Span::current().record("wire", speaks.as_str());
     let caller = shared.app.answering().connect(peer, wire);
     match wire {
         Wire::Classic => {
@@ -98,7 +151,8 @@ where
         }
         Wire::Native => {
             // Boxed: it is larger than what an idle classic connection takes.
-            let connection = Unordered::new(shared, caller, held, (read, write), bytes);
+            let limits = &shared.limits.wire;
+            let connection = Unordered::new(shared, limits, caller, held, (read, write), bytes);
             let mut connection = Box::new(connection);
             Box::pin(connection.run()).await
         }
@@ -135,11 +189,23 @@ impl Expected {
         let is_served = |wire| self.plain && shared.only.is_none_or(|only| only == wire);
         Dialects {
             classic: all.classic.filter(|_| is_served(Wire::Classic)),
-            http: false,
+            http: self.plain && serves_http(shared),
             native: is_served(Wire::Native),
             tls: self.tls,
         }
     }
+}
+
+/// Whether there is anything that answers HTTP.
+#[cfg(feature = "web")]
+pub(super) fn serves_http(shared: &Shared) -> bool {
+    shared.web.is_some()
+}
+
+/// Whether there is anything that answers HTTP.
+#[cfg(not(feature = "web"))]
+pub(super) const fn serves_http(_: &Shared) -> bool {
+    false
 }
 
 /// A classic connection of which these bytes have been read already. Made here, since what an async
@@ -176,7 +242,10 @@ impl Beginning {
         expected: Expected,
         read: &mut R,
     ) -> Result<Begun, Disconnect> {
-        if let (Some(wire), false) = (shared.only, expected.tls) {
+        if let Some(wire) = shared.only
+            && !expected.tls
+            && !serves_http(shared)
+        {
             return Ok(Begun::Wire(wire));
         }
         let limits = &shared.limits.wire;
@@ -184,12 +253,18 @@ impl Beginning {
         let mut stopping = shared.stopping.clone();
         let mut since = Instant::now();
         let mut after = match expected.plain {
+            #[cfg(feature = "web")]
+            true if dialects.http && dialects.classic.is_none() => {
+                shared.limits.web.first_byte_time.min(limits.idle_time)
+            }
             true => limits.idle_time,
             false => shared.limits.tls_handshake_time,
         };
         loop {
             match dialects.detect(self.bytes()) {
                 Verdict::Speaks(Dialect::Native) => return Ok(Begun::Wire(Wire::Native)),
+                #[cfg(feature = "web")]
+                Verdict::Speaks(Dialect::Http) => return Ok(Begun::Http),
                 #[cfg(feature = "tls")]
                 Verdict::Speaks(Dialect::Tls) => return Ok(Begun::Tls(since)),
                 Verdict::Foreign(hint) if !expected.plain => {

@@ -3,7 +3,6 @@
 mod certificates;
 mod error;
 mod port;
-mod rewound;
 mod stream;
 mod trust;
 
@@ -15,7 +14,8 @@ pub use tokio_rustls::rustls;
 pub use trust::ClientTls;
 
 pub(crate) use port::Port;
-pub(crate) use stream::Carrier;
 
 /// The native wire's name in ALPN. The classic wire has none.
 const ALPN_NATIVE: &[u8] = b"packetboat/1";
+/// HTTP's.
+const ALPN_HTTP: &[u8] = b"http/1.1";

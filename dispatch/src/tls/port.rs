@@ -9,11 +9,11 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::server::NoServerSessionStorage;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use crate::tls::ALPN_NATIVE;
+use crate::carrier::{Carrier, Rewound};
 use crate::tls::certificates::Certificates;
-use crate::tls::rewound::Rewound;
-use crate::tls::stream::{Carrier, ReadHalf, WriteHalf, halves};
-use crate::wire::Wire;
+use crate::tls::stream::{ReadHalf, WriteHalf, halves};
+use crate::tls::{ALPN_HTTP, ALPN_NATIVE};
+use crate::wire::{Speaks, Wire};
 
 /// Whether a port that serves TLS serves plain connections as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,12 +36,18 @@ pub(crate) struct Port {
 pub(crate) struct Accepted {
     pub(crate) read: ReadHalf,
     pub(crate) write: WriteHalf,
-    /// The wire that was agreed upon by ALPN.
-    pub(crate) wire: Option<Wire>,
+    /// What was agreed upon by ALPN.
+    pub(crate) speaks: Option<Speaks>,
 }
 
 impl Port {
-    pub(crate) fn new(certificates: Certificates, mode: TlsMode, only: Option<Wire>) -> Self {
+    /// Serves the wires that there are, or one only, and maybe HTTP.
+    pub(crate) fn new(
+        certificates: Certificates,
+        mode: TlsMode,
+        only: Option<Wire>,
+        http: bool,
+    ) -> Self {
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .expect("the provider has suites for both")
@@ -54,6 +60,9 @@ impl Port {
         if only != Some(Wire::Classic) {
             // Who names other protocols, a browser for example, is refused in the handshake.
             config.alpn_protocols = vec![ALPN_NATIVE.to_vec()];
+        }
+        if http {
+            config.alpn_protocols.push(ALPN_HTTP.to_vec());
         }
         Self {
             mode,
@@ -83,12 +92,17 @@ impl Port {
     {
         let carrier: Box<dyn Carrier> = Box::new(Rewound::new(bytes, join(read, write)));
         let stream = self.acceptor.accept(carrier).await?;
-        let is_native = stream.get_ref().1.alpn_protocol() == Some(ALPN_NATIVE);
+        let speaks = match stream.get_ref().1.alpn_protocol() {
+            Some(ALPN_NATIVE) => Some(Speaks::Wire(Wire::Native)),
+            #[cfg(feature = "web")]
+            Some(ALPN_HTTP) => Some(Speaks::Http),
+            _ => None,
+        };
         let (read, write) = halves(stream.into());
         Ok(Accepted {
             read,
             write,
-            wire: is_native.then_some(Wire::Native),
+            speaks,
         })
     }
 }

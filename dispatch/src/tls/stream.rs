@@ -11,10 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::unconstrained;
 use tokio_rustls::TlsStream;
 
-/// What TLS runs over. Behind a pointer, so that what lies above TLS is compiled once for all of
-/// them; beside encryption the call costs nothing.
-pub(crate) trait Carrier: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Carrier for T {}
+use crate::carrier::Carrier;
 
 type Encrypted = TlsStream<Box<dyn Carrier>>;
 

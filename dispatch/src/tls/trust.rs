@@ -13,10 +13,11 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
+use crate::carrier::Carrier;
 use crate::tls::ALPN_NATIVE;
 use crate::tls::certificates::certificates;
 use crate::tls::error::TlsError;
-use crate::tls::stream::{Carrier, ReadHalf, WriteHalf, halves};
+use crate::tls::stream::{ReadHalf, WriteHalf, halves};
 use crate::wire::Wire;
 
 /// Whose certificates a client accepts, and the name that it expects in one: that of the server's

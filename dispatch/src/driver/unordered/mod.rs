@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_core::future::BoxFuture;
-use packetboat_framing::Error;
 use packetboat_framing::native::{Code, Codec, Digest, Event, Moved, Received, Role, Transport};
+use packetboat_framing::{Error, Limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::app::{Caller, Framed};
 use crate::bell::Bell;
+use crate::carried::Carried;
 use crate::driver::handling::{Running, begin};
 use crate::driver::{Held, Shared};
 use crate::error::Disconnect;
@@ -46,6 +47,7 @@ const READ_AHEAD: usize = 64 * 1024;
 pub(crate) struct Unordered<'a, R, W> {
     shared: &'a Shared,
     caller: Caller,
+    carried: Carried,
     held: Held,
     transport: Transport<R, W>,
     requests: HashMap<u32, Request>,
@@ -96,12 +98,12 @@ where
     /// A connection of which these bytes have been read already.
     pub(crate) fn new(
         shared: &'a Shared,
+        limits: &Limits,
         caller: Caller,
         held: Held,
         (reader, writer): (R, W),
         read: &[u8],
     ) -> Self {
-        let limits = &shared.limits.wire;
         let mut transport = Transport::new(reader, writer, Role::Server, limits, &shared.budget);
         transport.feed(read);
         let mut stop = shared.stopping.clone();
@@ -109,6 +111,7 @@ where
             shared,
             pushes: Pushes::new(&caller.peer, &shared.tasks),
             caller,
+            carried: Carried::default(),
             held,
             transport,
             requests: HashMap::new(),
@@ -121,6 +124,13 @@ where
             peer_leaving: false,
             ended: false,
         }
+    }
+
+    /// With what is known of the request that opened it.
+    #[cfg(feature = "web")]
+    pub(crate) fn with_carried(mut self, carried: Carried) -> Self {
+        self.carried = carried;
+        self
     }
 
     /// Serves the connection to its end.
@@ -194,7 +204,7 @@ where
             let next = match self.transport.next_event()? {
                 None => return Ok(()),
                 Some(Event::Message(message)) => {
-                    let head = head(&message, &self.bell);
+                    let head = head(&message, &self.bell, &self.carried);
                     if is_full {
                         let message = message.message.to_vec();
                         self.backlog_bytes += message.len();
@@ -325,7 +335,7 @@ where
     }
 }
 
-fn head(message: &Received<'_>, bell: &Arc<Bell>) -> Head {
+fn head(message: &Received<'_>, bell: &Arc<Bell>, carried: &Carried) -> Head {
     let fields = message.extensions.fields();
     let deadline = fields
         .deadline()
@@ -338,6 +348,7 @@ fn head(message: &Received<'_>, bell: &Arc<Bell>) -> Head {
             digest: fields.digest,
             deadline,
             idempotency_key: fields.idempotency_key,
+            carried: carried.clone(),
             ringer: bell.ringer(message.request),
         },
     }

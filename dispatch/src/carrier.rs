@@ -1,4 +1,4 @@
-//! A stream whose first bytes were read already.
+//! A stream behind a pointer, of which the first bytes may have been read already.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -6,16 +6,27 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// What TLS, or HTTP, runs over. Behind a pointer, so that what lies above is compiled once for all of
+/// them; beside encryption, or the parsing of a request, the call costs nothing.
+pub(crate) trait Carrier: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Carrier for T {}
+
 /// Gives bytes that were read to tell what a connection speaks once more, and then the rest.
-pub(super) struct Rewound<T> {
+pub(crate) struct Rewound<T> {
     read: Vec<u8>,
     stream: T,
 }
 
 impl<T> Rewound<T> {
-    pub(super) fn new(read: &[u8], stream: T) -> Self {
+    pub(crate) fn new(read: &[u8], stream: T) -> Self {
         let read = read.to_vec();
         Self { read, stream }
+    }
+
+    /// The stream, and what is left of the bytes that were read.
+    #[cfg(feature = "web")]
+    pub(crate) fn into_parts(self) -> (Vec<u8>, T) {
+        (self.read, self.stream)
     }
 }
 

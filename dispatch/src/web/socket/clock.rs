@@ -1,0 +1,151 @@
+//! How long a WebSocket waits, and for what.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use packetboat_framing::{Error, Limits};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::web::socket::pipe::Pipe;
+
+/// So many times the silence before a ping is waited for its answer: six in all, as on the native
+/// wire.
+const AFTER_PING: u32 = 5;
+
+/// What has come of a message while nobody read is looked at once more, so much later.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The clocks of a WebSocket at the server. The native wire's own ping and silence are off: a browser
+/// answers a ping of WebSocket by itself, also when its page sleeps.
+#[derive(Default)]
+pub(super) struct Clock {
+    /// Armed at or before the time that is meant, and set anew when it turns out to be early.
+    sleep: Option<Pin<Box<Sleep>>>,
+    heard_at: Option<Instant>,
+    pinged_at: Option<Instant>,
+    /// Since when the peer has not taken an answer that is not the driver's.
+    stalled_since: Option<Instant>,
+    /// The message that began at this time was late once.
+    graced: Option<Instant>,
+}
+
+/// What the time has come for.
+pub(super) enum Due {
+    Ping,
+    Over(Error),
+}
+
+impl Clock {
+    /// Whether the peer takes an answer.
+    pub(super) fn taken(&mut self, taken: bool) {
+        self.stalled_since = match taken {
+            true => None,
+            false => self.stalled_since.or_else(|| Some(Instant::now())),
+        };
+    }
+
+    /// The peer is not read from, and its silence does not count.
+    pub(super) fn excuse(&mut self) {
+        self.heard_at = None;
+        self.pinged_at = None;
+    }
+
+    /// Waits for the nearest time.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &mut Pipe,
+        limits: &Limits,
+    ) -> Poll<Due> {
+        let mut now = Instant::now();
+        if pipe.take_heard() {
+            self.excuse();
+        }
+        let heard_at = *self.heard_at.get_or_insert(now);
+        loop {
+            let (at, due) = self.next(heard_at, pipe, limits);
+            let Some(at) = at else {
+                return Poll::Pending;
+            };
+            if at <= now {
+                match due {
+                    Due::Ping => self.pinged_at = Some(now),
+                    Due::Over(Error::HeaderTimeout { .. }) if self.graced.is_none() => {
+                        self.graced = pipe.begun().map(|(since, _)| since);
+                        continue;
+                    }
+                    Due::Over(_) => {}
+                }
+                return Poll::Ready(due);
+            }
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+            if sleep.deadline() > at {
+                sleep.as_mut().reset(at);
+            }
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            now = Instant::now();
+            if at > now {
+                sleep.as_mut().reset(at);
+            }
+        }
+    }
+
+    fn next(&mut self, heard_at: Instant, pipe: &Pipe, limits: &Limits) -> (Option<Instant>, Due) {
+        let (mut at, mut due) = match self.pinged_at {
+            None => (heard_at.checked_add(limits.ping_time), Due::Ping),
+            Some(pinged_at) => {
+                let after = limits.ping_time.saturating_mul(AFTER_PING);
+                let over = Error::IdleTimeout {
+                    after: limits.ping_time.saturating_add(after),
+                };
+                (pinged_at.checked_add(after), Due::Over(over))
+            }
+        };
+        let mut sooner = |other: Option<Instant>, what| {
+            if let Some(other) = other
+                && at.is_none_or(|at| other < at)
+            {
+                (at, due) = (Some(other), what);
+            }
+        };
+        if limits.idle_time < limits.ping_time {
+            let after = limits.idle_time;
+            sooner(
+                heard_at.checked_add(after),
+                Due::Over(Error::IdleTimeout { after }),
+            );
+        }
+        match pipe.begun() {
+            Some((since, bytes)) => {
+                if self.graced != Some(since) {
+                    self.graced = None;
+                }
+                let grace = if self.graced.is_some() {
+                    GRACE
+                } else {
+                    Duration::ZERO
+                };
+                // A long one may take as long as the lowest rate of an attachment allows.
+                let more = Duration::from_secs(bytes / limits.min_body_rate.max(1));
+                let after = limits.header_time.saturating_add(more);
+                let until = since
+                    .checked_add(after)
+                    .and_then(|at| at.checked_add(grace));
+                sooner(until, Due::Over(Error::HeaderTimeout { after }));
+            }
+            None => self.graced = None,
+        }
+        if let Some(since) = self.stalled_since {
+            let after = limits.write_time;
+            sooner(
+                since.checked_add(after),
+                Due::Over(Error::WriteTimeout { after }),
+            );
+        }
+        (at, due)
+    }
+}

@@ -1,0 +1,165 @@
+//! A WebSocket on which the native driver serves the dispatcher's handlers.
+
+mod clock;
+mod halves;
+mod over;
+mod pipe;
+mod stream;
+mod text;
+
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use packetboat_framing::Limits;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tracing::Span;
+
+use crate::carried::Carried;
+use crate::carrier::Carrier;
+use crate::connection::Peer;
+use crate::driver::{Held, Shared, Unordered};
+use crate::error::Disconnect;
+use crate::metrics::Connection;
+use crate::web::http::linger;
+use crate::wire::{Speaks, Wire};
+use halves::{ReadHalf, WriteHalf};
+use over::farewell;
+use stream::{Service, Socket};
+
+/// Bytes of one message that a client takes at least.
+const MAX_PIECE: usize = 1024 * 1024;
+
+/// A connection that has become a WebSocket.
+pub(crate) struct Opened {
+    peer: Peer,
+    held: Held,
+    carrier: Box<dyn Carrier>,
+    /// Bytes that were read behind the request.
+    read: Vec<u8>,
+    carried: Carried,
+    id_key: &'static str,
+    counted: Option<Connection>,
+}
+
+impl Opened {
+    pub(super) fn new(
+        peer: Peer,
+        held: Held,
+        carrier: Box<dyn Carrier>,
+        read: Vec<u8>,
+        carried: Carried,
+        id_key: &'static str,
+    ) -> Self {
+        Self {
+            peer,
+            held,
+            carrier,
+            read,
+            carried,
+            id_key,
+            counted: None,
+        }
+    }
+
+    /// It goes on as this connection.
+    pub(crate) fn counted_as(&mut self, mut counted: Connection) {
+        counted.speaks(Speaks::WebSocket);
+        self.counted = Some(counted);
+    }
+
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The span of its task.
+    pub(crate) fn span(&self) -> Span {
+        let addr = self.peer.addr();
+        let addr = addr.map_or_else(|| "unix".to_owned(), |addr| addr.to_string());
+        let wire = Speaks::WebSocket.as_str();
+        tracing::info_span!("connection", id = %self.peer.id(), addr, wire)
+    }
+}
+
+/// The limits of the native wire inside of a WebSocket, which has a ping of its own.
+pub(super) fn inner_limits(wire: &Limits) -> Limits {
+    Limits {
+        ping_time: Duration::MAX,
+        idle_time: Duration::MAX,
+        ..wire.clone()
+    }
+}
+
+/// The two halves of a client's WebSocket.
+pub(crate) fn client_halves(carrier: Box<dyn Carrier>, limits: &Limits) -> (ReadHalf, WriteHalf) {
+    // A message is a piece of the wire, and a server may choose how large a one.
+    let max_message = limits.max_message_bytes.max(MAX_PIECE);
+    halves::Shared::new(Socket::client(carrier, Vec::new(), max_message)).halves()
+}
+
+/// Serves a WebSocket to its end.
+pub(crate) async fn serve_socket(shared: &Shared, opened: Box<Opened>) -> Disconnect {
+    tracing::debug!("upgraded");
+    let Opened {
+        peer,
+        held,
+        carrier,
+        read,
+        carried,
+        id_key,
+        counted,
+    } = *opened;
+    let Some(site) = &shared.web else {
+        unreachable!("an upgrade begins with HTTP")
+    };
+    let service = Service {
+        app: shared.app.clone(),
+        peer: peer.clone(),
+        limits: shared.limits.wire.clone(),
+        id_key,
+    };
+    let socket = halves::Shared::new(Socket::server(carrier, read, service));
+    let disconnect = {
+        let caller = shared.app.answering().connect(peer, Wire::Native);
+        let halves = socket.halves();
+        let driver = Unordered::new(shared, &site.inner, caller, held.clone(), halves, &[]);
+        let mut driver = Box::new(driver.with_carried(carried));
+        let running = AssertUnwindSafe(Box::pin(driver.run())).catch_unwind();
+        running.await.unwrap_or(Disconnect::Panicked)
+    };
+    let over = socket.lock().take_over();
+    let disconnect = match over {
+        Some(over) => over.into_disconnect(),
+        None => disconnect,
+    };
+    Box::pin(part(&socket, &disconnect, &shared.limits.wire)).await;
+    if let Some(counted) = counted {
+        counted.closed(&disconnect);
+    }
+    disconnect
+}
+
+/// Says why, and waits for a while until the peer has read it.
+async fn part(socket: &halves::Shared, disconnect: &Disconnect, limits: &Limits) {
+    let said = farewell(disconnect);
+    if said.is_none() && !matches!(disconnect, Disconnect::Closed) {
+        return;
+    }
+    let mut frame = said.map(|(code, reason)| CloseFrame {
+        code: code.into(),
+        reason: reason.into_owned().into(),
+    });
+    let told = poll_fn(|cx| socket.lock().poll_farewell(cx, &mut frame));
+    if timeout(limits.write_time, told).await.is_err() {
+        return;
+    }
+    linger_on(socket, limits).await;
+}
+
+/// Shuts the write side, and throws away what comes until the peer has shut its own.
+async fn linger_on(socket: &halves::Shared, limits: &Limits) {
+    let carrier = std::mem::replace(socket.lock().carrier(), Box::new(tokio::io::empty()));
+    linger(carrier, limits).await;
+}

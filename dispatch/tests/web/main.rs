@@ -1,0 +1,7 @@
+//! HTTP and WebSocket on the server's port.
+#![cfg(all(feature = "tls", feature = "web"))]
+
+#[path = "../common/authority.rs"]
+mod authority;
+mod socket;
+mod world;
