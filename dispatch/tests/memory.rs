@@ -162,3 +162,90 @@ fn an_idle_connection_costs_a_few_kibibytes_more_through_tls() {
         assert!(stalled < plain + MORE, "{stalled} for what was claimed");
     });
 }
+
+/// WebSockets that have been answered once, and then say nothing. Their other ends are sockets alone.
+#[cfg(feature = "web")]
+#[test]
+fn an_idle_websocket_costs_at_most_four_and_a_half_kibibytes() {
+    use packetboat_dispatch::web::{self, SocketOptions};
+    use packetboat_dispatch::{Limits, Server};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    const MANY: usize = 1_000;
+    const MOST: usize = 4_608;
+    const OPEN: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    /// A mask of zeros changes nothing.
+    const ASK: &[u8] = b"\x81\x97\0\0\0\0{\"id\":1,\"type\": \"list\"}";
+    const PREFACE: &[u8] = b"\x82\x88\0\0\0\0\xb0\xa7\xb0\xa7\x01\x01\0\0";
+
+    let _alone = ALONE.lock().expect("no panic");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let server = Server::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = server.local_addr().expect("bound");
+        let socket = web::socket(SocketOptions::new().without_origin());
+        let server = server.web(axum::Router::new().route("/", socket));
+        let app = Dispatcher::new(()).allow(Anyone, |group| group.on(list));
+        let limits = Limits {
+            connections_per_ip: 4 * MANY,
+            ..Limits::default()
+        };
+        tokio::spawn(server.limits(limits).serve(app));
+        let idle = async |first: &[u8], answer: &[u8]| {
+            let mut stream = TcpStream::connect(addr).await.expect("a server");
+            stream.write_all(OPEN).await.expect("the server reads");
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"\r\n\r\n") {
+                seen.push(stream.read_u8().await.expect("an answer"));
+            }
+            assert!(seen.starts_with(b"HTTP/1.1 101 "));
+            stream.write_all(first).await.expect("the server reads");
+            let mut seen = vec![0; answer.len()];
+            stream.read_exact(&mut seen).await.expect("an answer");
+            assert_eq!(seen, answer);
+            // This end costs nothing that counts.
+            stream.into_std().expect("it is registered")
+        };
+        let plain = async || {
+            let mut stream = TcpStream::connect(addr).await.expect("a server");
+            let ask = b"\x10\0\0\0{\"type\": \"list\"}";
+            stream.write_all(ask).await.expect("the server reads");
+            stream.read_exact(&mut [0; 4]).await.expect("an answer");
+            stream.into_std().expect("it is registered")
+        };
+        let text = async || idle(ASK, b"\x81\x12{\"id\":1,\"reply\":0}").await;
+        let binary = async || idle(PREFACE, b"\x82\x08\xb0\xa7\xb0\xa7\x01\x01\0\x80").await;
+        let mut held = Vec::with_capacity(4 * MANY);
+        // What is made once, and the room that tables grow to.
+        for _ in 0..MANY / 4 {
+            held.push(text().await);
+            held.push(binary().await);
+        }
+        let mut each = Vec::new();
+        for kind in 0..3 {
+            let before = NOW.load(Ordering::SeqCst);
+            for _ in 0..MANY {
+                held.push(match kind {
+                    0 => plain().await,
+                    1 => text().await,
+                    _ => binary().await,
+                });
+            }
+            // Whoever connects last is served last.
+            drop(plain().await);
+            each.push((NOW.load(Ordering::SeqCst) - before) / MANY);
+        }
+        let [plain, text, binary] = each[..] else {
+            unreachable!("three kinds")
+        };
+        eprintln!("plain {plain}, text {text}, binary {binary}");
+        assert!(text <= MOST, "{text} for text");
+        assert!(binary <= MOST, "{binary} for binary");
+    });
+}

@@ -519,9 +519,13 @@ mod tests {
                 only: None,
                 #[cfg(feature = "tls")]
                 tls: None,
+                #[cfg(feature = "web")]
+                web: None,
             },
             on_connect: None,
             on_disconnect: None,
+            #[cfg(feature = "web")]
+            connections: Arc::default(),
             quiet: Mutex::new(Quiet::new()),
         });
         let task = room.connection(socket.expect("a connection"), place);

@@ -106,6 +106,7 @@ mod options;
 mod socket;
 mod upgraded;
 
+pub use axum;
 pub use handshake::socket;
 pub use limits::WebLimits;
 pub use options::SocketOptions;
@@ -114,11 +115,14 @@ pub use upgraded::Upgraded;
 pub(crate) use self::http::{Ended, serve_http};
 pub(crate) use self::socket::{Opened, client_halves, serve_socket};
 
+use std::sync::Arc;
+
 use packetboat_framing::Limits;
 
 /// What answers HTTP on a server's port.
 pub(crate) struct Site {
     router: axum::Router,
+    wire: Arc<Limits>,
     /// Of the native wire inside of a WebSocket.
     inner: Limits,
 }
@@ -126,6 +130,11 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn new(router: axum::Router, wire: &Limits) -> Self {
         let inner = socket::inner_limits(wire);
-        Self { router, inner }
+        let wire = Arc::new(wire.clone());
+        Self {
+            router,
+            wire,
+            inner,
+        }
     }
 }

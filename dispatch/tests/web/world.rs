@@ -393,6 +393,16 @@ pub(crate) async fn rest(io: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8
     rest
 }
 
+/// Waits until this is so.
+pub(crate) async fn settled(is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.expect("in time");
+}
+
 /// A client in text.
 pub(crate) struct Client<T> {
     pub(crate) socket: WebSocketStream<T>,
@@ -421,12 +431,24 @@ impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<T> {
 
     /// The next message that is text.
     pub(crate) async fn next(&mut self) -> Value {
+        serde_json::from_str(&self.next_text().await).expect("JSON")
+    }
+
+    /// Logs in, in a session that is kept.
+    pub(crate) async fn log_in(&mut self, name: &str) -> String {
+        let ask = format!(r#"{{"id":0,"type":"login","name":"{name}"}}"#);
+        let answer = self.ask(&ask).await;
+        let session = answer["reply"]["session"].as_str();
+        session.expect("a session").to_owned()
+    }
+
+    pub(crate) async fn next_text(&mut self) -> String {
         loop {
             let message = timeout(PATIENCE, self.socket.next())
                 .await
                 .expect("in time");
             match message.expect("the server lives").expect("a message") {
-                Ws::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+                Ws::Text(text) => return text.as_str().to_owned(),
                 Ws::Ping(_) | Ws::Pong(_) => {}
                 other => panic!("{other:?}"),
             }

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use packetboat_dispatch::web::{self, SocketOptions};
 use packetboat_dispatch::{
     Anyone, BodyExt, Dispatcher, File, Identity, Limits, LoggedIn, Message, Rejection, Server,
     Session, SessionManager, Sessions, State, Upload,
@@ -172,8 +173,10 @@ pub(crate) async fn serve(
         connections_per_ip: 1 << 20,
         ..Limits::default()
     };
+    let socket = web::socket(SocketOptions::new().without_origin().id_key("request"));
     Server::from_listener(listener)
         .limits(limits)
+        .web(web::axum::Router::new().route("/socket", socket))
         .serve(app)
         .await
 }

@@ -52,6 +52,12 @@ enum Done {
     Native,
     /// Logged in there.
     NativeSession,
+    /// Asked something in a text message of a WebSocket.
+    Text,
+    /// Logged in there.
+    TextSession,
+    /// Asked something on the native wire in a WebSocket.
+    Binary,
 }
 
 /// Measures, and prints a line for each work.
@@ -68,6 +74,9 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
             ("session", Done::Session),
             ("native", Done::Native),
             ("native-session", Done::NativeSession),
+            ("text", Done::Text),
+            ("text-session", Done::TextSession),
+            ("binary", Done::Binary),
         ] {
             let mut slopes = Vec::with_capacity(args.rounds);
             for _ in 0..args.rounds {
@@ -128,16 +137,44 @@ fn connect(source: u8, address: SocketAddr, done: Done) -> Result<TcpStream, Box
     socket.connect(&address.into())?;
     let mut stream = TcpStream::from(socket);
     let (name, message) = match done {
-        Done::Plain | Done::Native => ("hello", &br#"{"type":"hello","id":1}"#[..]),
-        Done::Session | Done::NativeSession => ("login", &br#"{"type":"login","name":"Ann"}"#[..]),
+        Done::Plain | Done::Native | Done::Text | Done::Binary => {
+            ("hello", &br#"{"type":"hello","id":1}"#[..])
+        }
+        Done::Session | Done::NativeSession | Done::TextSession => {
+            ("login", &br#"{"type":"login","name":"Ann"}"#[..])
+        }
     };
     let len = message.len() as u32;
+    if let Done::Text | Done::TextSession | Done::Binary = done {
+        upgrade(&mut stream)?;
+    }
     match done {
         Done::Plain | Done::Session => {
             stream.write_all(&[&len.to_le_bytes(), message].concat())?;
             let mut len = [0; 4];
             stream.read_exact(&mut len)?;
             answer(&mut stream, u32::from_le_bytes(len))?;
+        }
+        Done::Text | Done::TextSession => {
+            stream.write_all(&masked(0x81, message))?;
+            let len = piece(&mut stream)?;
+            answer(&mut stream, len)?;
+        }
+        Done::Binary => {
+            let header = FrameHeader {
+                codec: Codec::JSON,
+                length: len,
+                ..FrameHeader::control(Kind::Message, 1, type_hash(name))
+            };
+            let hello = Preface::client().to_bytes();
+            let bytes = [&hello[..], &header.to_bytes(), message].concat();
+            stream.write_all(&masked(0x82, &bytes))?;
+            let len = piece(&mut stream)? as usize;
+            let mut bytes = vec![0; len];
+            stream.read_exact(&mut bytes)?;
+            if !String::from_utf8_lossy(&bytes).contains("\"id\":1") {
+                return Err(format!("answered with {bytes:02x?}").into());
+            }
         }
         Done::Native | Done::NativeSession => {
             let header = FrameHeader {
@@ -158,6 +195,41 @@ fn connect(source: u8, address: SocketAddr, done: Done) -> Result<TcpStream, Box
         }
     }
     Ok(stream)
+}
+
+/// Opens a WebSocket.
+fn upgrade(stream: &mut TcpStream) -> Result<(), BoxError> {
+    stream.write_all(
+        b"GET /socket HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    match head.starts_with(b"HTTP/1.1 101 ") {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&head).into()),
+    }
+}
+
+/// A frame of a client. A mask of zeros changes nothing.
+fn masked(kind: u8, message: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(message.len()).expect("a short message");
+    assert!(len < 126, "a short message");
+    [&[kind, 0x80 | len, 0, 0, 0, 0], message].concat()
+}
+
+/// The length of the server's next frame.
+fn piece(stream: &mut TcpStream) -> Result<u32, BoxError> {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head)?;
+    match head[1] {
+        len @ ..126 => Ok(u32::from(len)),
+        _ => Err("a long frame".into()),
+    }
 }
 
 /// Reads a reply of such a length, which must be the one that was asked for.

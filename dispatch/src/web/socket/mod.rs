@@ -9,6 +9,7 @@ mod text;
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -26,7 +27,7 @@ use crate::metrics::Connection;
 use crate::web::http::linger;
 use crate::wire::{Speaks, Wire};
 use halves::{ReadHalf, WriteHalf};
-use over::farewell;
+use over::{Over, farewell};
 use stream::{Service, Socket};
 
 /// Bytes of one message that a client takes at least.
@@ -100,8 +101,21 @@ pub(crate) fn client_halves(carrier: Box<dyn Carrier>, limits: &Limits) -> (Read
 }
 
 /// Serves a WebSocket to its end.
-pub(crate) async fn serve_socket(shared: &Shared, opened: Box<Opened>) -> Disconnect {
+pub(crate) async fn serve_socket(shared: &Shared, mut opened: Box<Opened>) -> Disconnect {
     tracing::debug!("upgraded");
+    let counted = opened.counted.take();
+    let (socket, mut driver) = begin(shared, opened);
+    let running = AssertUnwindSafe(Box::pin(driver.run())).catch_unwind();
+    let disconnect = running.await.unwrap_or(Disconnect::Panicked);
+    // Its pushes end with it, and its sessions.
+    drop(driver);
+    Box::pin(part(socket, disconnect, counted, &shared.limits.wire)).await
+}
+
+type Driver<'a> = Unordered<'a, ReadHalf, WriteHalf>;
+
+/// Not within the task, whose future would have room for all that passes through here.
+fn begin(shared: &Shared, opened: Box<Opened>) -> (halves::Shared, Box<Driver<'_>>) {
     let Opened {
         peer,
         held,
@@ -109,7 +123,7 @@ pub(crate) async fn serve_socket(shared: &Shared, opened: Box<Opened>) -> Discon
         read,
         carried,
         id_key,
-        counted,
+        ..
     } = *opened;
     let Some(site) = &shared.web else {
         unreachable!("an upgrade begins with HTTP")
@@ -117,49 +131,40 @@ pub(crate) async fn serve_socket(shared: &Shared, opened: Box<Opened>) -> Discon
     let service = Service {
         app: shared.app.clone(),
         peer: peer.clone(),
-        limits: shared.limits.wire.clone(),
+        limits: Arc::clone(&site.wire),
         id_key,
     };
     let socket = halves::Shared::new(Socket::server(carrier, read, service));
-    let disconnect = {
-        let caller = shared.app.answering().connect(peer, Wire::Native);
-        let halves = socket.halves();
-        let driver = Unordered::new(shared, &site.inner, caller, held.clone(), halves, &[]);
-        let mut driver = Box::new(driver.with_carried(carried));
-        let running = AssertUnwindSafe(Box::pin(driver.run())).catch_unwind();
-        running.await.unwrap_or(Disconnect::Panicked)
-    };
-    let over = socket.lock().take_over();
-    let disconnect = match over {
-        Some(over) => over.into_disconnect(),
-        None => disconnect,
-    };
-    Box::pin(part(&socket, &disconnect, &shared.limits.wire)).await;
-    if let Some(counted) = counted {
-        counted.closed(&disconnect);
-    }
-    disconnect
+    let caller = shared.app.answering().connect(peer, Wire::Native);
+    let driver = Unordered::new(shared, &site.inner, caller, held, socket.halves(), &[]);
+    (socket, Box::new(driver.with_carried(carried)))
 }
 
 /// Says why, and waits for a while until the peer has read it.
-async fn part(socket: &halves::Shared, disconnect: &Disconnect, limits: &Limits) {
-    let said = farewell(disconnect);
+async fn part(
+    socket: halves::Shared,
+    disconnect: Disconnect,
+    counted: Option<Connection>,
+    limits: &Limits,
+) -> Disconnect {
+    let over = socket.lock().take_over();
+    let disconnect = over.map_or(disconnect, Over::into_disconnect);
+    if let Some(counted) = counted {
+        counted.closed(&disconnect);
+    }
+    let said = farewell(&disconnect);
     if said.is_none() && !matches!(disconnect, Disconnect::Closed) {
-        return;
+        return disconnect;
     }
     let mut frame = said.map(|(code, reason)| CloseFrame {
         code: code.into(),
         reason: reason.into_owned().into(),
     });
     let told = poll_fn(|cx| socket.lock().poll_farewell(cx, &mut frame));
-    if timeout(limits.write_time, told).await.is_err() {
-        return;
+    if timeout(limits.write_time, told).await.is_ok() {
+        // Unread bytes would turn the close into a reset, and a reset eats what was said.
+        let carrier = socket.lock().take_carrier();
+        linger(carrier, limits).await;
     }
-    linger_on(socket, limits).await;
-}
-
-/// Shuts the write side, and throws away what comes until the peer has shut its own.
-async fn linger_on(socket: &halves::Shared, limits: &Limits) {
-    let carrier = std::mem::replace(socket.lock().carrier(), Box::new(tokio::io::empty()));
-    linger(carrier, limits).await;
+    disconnect
 }

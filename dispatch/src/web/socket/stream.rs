@@ -1,8 +1,10 @@
 //! A WebSocket as the stream of bytes that a native driver reads and writes.
 
 use std::io;
+use std::mem;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -23,7 +25,7 @@ use crate::web::socket::pipe::{Pipe, Turn};
 use crate::web::socket::text::Texts;
 
 /// The codec's first buffer, and how much it moves at a time.
-const BUFFER: usize = 256;
+const BUFFER: usize = 128;
 /// A message of more bytes leaves buffers behind that an idle connection does not keep.
 const STRETCHED: usize = 1024;
 /// Bytes of one message to the peer, and of what is written before the socket has to take some.
@@ -36,7 +38,7 @@ const TURN: u32 = 32;
 pub(super) struct Service {
     pub(super) app: App,
     pub(super) peer: Peer,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     pub(super) id_key: &'static str,
 }
 
@@ -139,8 +141,8 @@ impl Socket {
     }
 
     /// The connection, once nothing more of a WebSocket is to be read or written.
-    pub(super) fn carrier(&mut self) -> &mut Box<dyn Carrier> {
-        self.pipe.carrier()
+    pub(super) fn take_carrier(&mut self) -> Box<dyn Carrier> {
+        mem::replace(self.pipe.carrier(), Box::new(tokio::io::empty()))
     }
 
     pub(super) fn poll_read(
