@@ -3,5 +3,7 @@
 
 #[path = "../common/authority.rs"]
 mod authority;
+mod protocol;
+mod raw;
 mod socket;
 mod world;
