@@ -25,8 +25,8 @@
 //! [`WebLimits`] and those of axum. A handler that panics is answered for with 500.
 //!
 //! A request that two servers in a row could read as two different ones is refused with 400, and its
-//! connection closed: two hosts or none, a length and chunks at once, chunks in HTTP/1.0, and whatever
-//! hyper refuses.
+//! connection closed: two hosts or none, chunks in HTTP/1.0, and whatever hyper refuses. Of one with a
+//! length and chunks the chunks count, and its connection is closed behind the answer.
 //!
 //! Files are served by tower-http's `ServeFile` and `ServeDir`. They answer a request for several
 //! ranges at once with 416; with `ignore_multi_range_requests` they send the whole file instead, which

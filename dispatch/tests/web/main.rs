@@ -3,6 +3,8 @@
 
 #[path = "../common/authority.rs"]
 mod authority;
+mod http;
+mod life;
 mod protocol;
 mod raw;
 mod socket;

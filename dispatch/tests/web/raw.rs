@@ -140,6 +140,11 @@ pub(crate) async fn open(server: &Running) -> TcpStream {
 
 /// One frame of the server's, or `None` at its end.
 pub(crate) async fn read(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
+    timeout(PATIENCE, read_late(stream)).await.expect("in time")
+}
+
+/// The same, however long that takes.
+pub(crate) async fn read_late(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
     let reading = async {
         let first = stream.read_u8().await.ok()?;
         let second = stream.read_u8().await.ok()?;
@@ -158,7 +163,7 @@ pub(crate) async fn read(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
         stream.read_exact(&mut payload).await.ok()?;
         Some((first & 0x0f, payload))
     };
-    timeout(PATIENCE, reading).await.expect("in time")
+    reading.await
 }
 
 /// Sends this, whole or in pieces of this size, and gives all that the server says until it closes.

@@ -245,7 +245,7 @@ impl World {
                 "/member",
                 web::socket(SocketOptions::new().carry::<Member>()),
             )
-            .layer(from_fn(only_members));
+            .route_layer(from_fn(only_members));
         Router::new()
             .route("/", get(|| async { "a page" }))
             .route("/post", post(|body: String| async move { body }))
