@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table account.
+DROP TABLE `account`;

@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table course.
+DROP TABLE `course`;

@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table teaching.
+DROP TABLE `teaching`;

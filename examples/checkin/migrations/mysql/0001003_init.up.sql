@@ -1,0 +1,9 @@
+CREATE TABLE `teaching` (
+    `id` BIGINT AUTO_INCREMENT PRIMARY KEY,
+    `course_id` BIGINT NOT NULL,
+    `account_id` BIGINT NOT NULL,
+    CONSTRAINT `teaching_course_id_account_id_key` UNIQUE (`course_id`, `account_id`),
+    CONSTRAINT `teaching_course_id_fkey` FOREIGN KEY (`course_id`) REFERENCES `course` (`id`),
+    CONSTRAINT `teaching_account_id_fkey` FOREIGN KEY (`account_id`) REFERENCES `account` (`id`),
+    INDEX `teaching_account_id_idx` (`account_id`)
+) DEFAULT CHARACTER SET utf8mb4;

@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table enrolment.
+DROP TABLE `enrolment`;

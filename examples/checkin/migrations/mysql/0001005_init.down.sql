@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table class.
+DROP TABLE `class`;

@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table attendance.
+DROP TABLE `attendance`;

@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table correction.
+DROP TABLE `correction`;

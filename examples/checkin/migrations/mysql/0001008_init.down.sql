@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table attempt.
+DROP TABLE `attempt`;

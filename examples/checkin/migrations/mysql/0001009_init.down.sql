@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table session.
+DROP TABLE `session`;

@@ -1,0 +1,2 @@
+-- LOSES DATA: drops table setting.
+DROP TABLE `setting`;
