@@ -97,7 +97,7 @@ async fn caller(call: &Call, app: &App) -> Result<Member, Rejection> {
 
 /// What stood in the cookies of the request that became this WebSocket.
 fn shown(call: &Call) -> Option<Shown> {
-    call.extensions.get::<Shown>().cloned()
+    call.upgraded::<Shown>().cloned()
 }
 
 /// The account behind a kept session.

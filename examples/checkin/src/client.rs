@@ -1,1 +1,0 @@
-//! A client over HTTP and WebSocket.
