@@ -66,7 +66,10 @@ pub async fn log_in(
     name: &str,
     password: Secret,
 ) -> Result<Account, Fault> {
-    let found = Account::select().filter(account::name.eq(name)).optional(db).await?;
+    let found = Account::select()
+        .filter(account::name.eq(name))
+        .optional(db)
+        .await?;
     let hash = found.as_ref().and_then(|found| found.password.clone());
     let is_right = passwords
         .verify(password, hash.unwrap_or_else(|| passwords.nobody()))
@@ -121,7 +124,10 @@ pub async fn invite_again(db: impl Executor, id: i64) -> Result<Secret, Fault> {
         account::password.set(None),
         account::invite.set(Some(secrets::digest(&token.0))),
     ];
-    Account::select().filter(account::id.eq(id)).update(changes, db).await?;
+    Account::select()
+        .filter(account::id.eq(id))
+        .update(changes, db)
+        .await?;
     Ok(token)
 }
 
@@ -316,10 +322,17 @@ mod tests {
     #[tokio::test]
     async fn password_opens_its_own_hash_only() {
         let passwords = Passwords::new(cheap(), 1);
-        let hash = passwords.hash(secret("password one")).await.expect("hashes");
+        let hash = passwords
+            .hash(secret("password one"))
+            .await
+            .expect("hashes");
         assert!(hash.0.starts_with("$argon2id$"), "{}", hash.0);
         let verify = |password, hash| passwords.verify(secret(password), hash);
-        assert!(verify("password one", hash.clone()).await.expect("verifies"));
+        assert!(
+            verify("password one", hash.clone())
+                .await
+                .expect("verifies")
+        );
         assert!(!verify("password two", hash).await.expect("verifies"));
         assert!(!verify("", passwords.nobody()).await.expect("verifies"));
         for bad in ["", "seven77", &"x".repeat(1_025)] {
@@ -332,15 +345,29 @@ mod tests {
         let passwords = Passwords::new(cheap(), 0);
         let all = passwords.room.available_permits() as u32;
         let taken = passwords.room.acquire_many(all).await.expect("open");
-        let refused = passwords.hash(secret("password one")).await.expect_err("no room");
+        let refused = passwords
+            .hash(secret("password one"))
+            .await
+            .expect_err("no room");
         assert!(matches!(refused, Fault::Refused(BUSY)), "{refused:?}");
         drop(taken);
-        passwords.hash(secret("password one")).await.expect("room again");
+        passwords
+            .hash(secret("password one"))
+            .await
+            .expect("room again");
     }
 
     #[test]
     fn names_that_mislead_are_refused() {
-        for name in ["", " ann", "ann ", "an\0n", "an\u{202e}n", "\u{1b}[2J", &"x".repeat(65)] {
+        for name in [
+            "",
+            " ann",
+            "ann ",
+            "an\0n",
+            "an\u{202e}n",
+            "\u{1b}[2J",
+            &"x".repeat(65),
+        ] {
             assert!(check_name(name).is_err(), "{name:?}");
         }
         for name in ["ann", "<script>", "张三", "a b", &"雪".repeat(64)] {

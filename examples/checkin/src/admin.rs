@@ -87,26 +87,45 @@ enum Command {
 ///
 /// A sentence for a terminal.
 pub async fn run(options: Options) -> Result<String, String> {
-    let Options { place, origin, command } = options;
+    let Options {
+        place,
+        origin,
+        command,
+    } = options;
     let url = place.database.as_ref().map(|url| url.0.as_str());
-    let db = database::open(&place.data, url).await.map_err(|error| with_causes(&error))?;
-    run_on(&db, &origin, command).await.map_err(|not| match not {
-        NotImported::Fault(Fault::Refused(refusal)) => format!("{} ({})", refusal.en, refusal.code),
-        NotImported::Fault(Fault::Broken(error)) => with_causes(&*error),
-        NotImported::Mistakes(mistakes) => {
-            let mut text = "the roster has mistakes; nothing was imported".to_owned();
-            for mistake in mistakes {
-                let _ = write!(text, "\n  line {}: {}", mistake.line, mistake.what.text(Lang::En));
+    let db = database::open(&place.data, url)
+        .await
+        .map_err(|error| with_causes(&error))?;
+    run_on(&db, &origin, command)
+        .await
+        .map_err(|not| match not {
+            NotImported::Fault(Fault::Refused(refusal)) => {
+                format!("{} ({})", refusal.en, refusal.code)
             }
-            text
-        }
-    })
+            NotImported::Fault(Fault::Broken(error)) => with_causes(&*error),
+            NotImported::Mistakes(mistakes) => {
+                let mut text = "the roster has mistakes; nothing was imported".to_owned();
+                for mistake in mistakes {
+                    let _ = write!(
+                        text,
+                        "\n  line {}: {}",
+                        mistake.line,
+                        mistake.what.text(Lang::En)
+                    );
+                }
+                text
+            }
+        })
 }
 
 async fn run_on(db: &DbPool, origin: &str, command: Command) -> Result<String, NotImported> {
     let link = |token: &Secret| format!("{origin}/join/{}", token.0);
     match command {
-        Command::Create { kind, name, display } => {
+        Command::Create {
+            kind,
+            name,
+            display,
+        } => {
             let role = match kind {
                 Kind::Admin => Role::Admin,
                 Kind::Teacher => Role::Teacher,
@@ -121,17 +140,25 @@ async fn run_on(db: &DbPool, origin: &str, command: Command) -> Result<String, N
             Ok(format!("{}: {origin}/courses/{}", made.name, made.id))
         }
         Command::Roster { course, file } => {
-            let course = Course::select().filter(course::name.eq(course)).optional(db).await?;
+            let course = Course::select()
+                .filter(course::name.eq(course))
+                .optional(db)
+                .await?;
             let course = course.ok_or(crate::refusals::NOT_FOUND)?;
             let text = tokio::fs::read(&file).await?;
             let entries = roster::read(&text).map_err(NotImported::Mistakes)?;
             let Imported { students, links } = courses::import(db, course.id, &entries).await?;
             let mut rows = vec![["number", "name", "link"].map(str::to_owned).to_vec()];
-            rows.extend(links.iter().map(|made| {
-                vec![made.number.clone(), made.name.clone(), link(&made.token)]
-            }));
+            rows.extend(
+                links
+                    .iter()
+                    .map(|made| vec![made.number.clone(), made.name.clone(), link(&made.token)]),
+            );
             let sheet = crate::sheet::write(&rows)?;
-            eprintln!("{students} on the roster from this file, {} of them new", links.len());
+            eprintln!(
+                "{students} on the roster from this file, {} of them new",
+                links.len()
+            );
             Ok(String::from_utf8_lossy(&sheet).trim_end().to_owned())
         }
         Command::Reset { name } => {
@@ -149,15 +176,23 @@ async fn locked(db: &DbPool, name: &str, is_locked: bool) -> Result<String, NotI
     let account = found(db, name).await?;
     let own = Account::select().filter(account::id.eq(account.id));
     own.update([account::is_locked.set(is_locked)], db).await?;
-    Ok(format!("{name} is {}", if is_locked { "locked" } else { "not locked" }))
+    Ok(format!(
+        "{name} is {}",
+        if is_locked { "locked" } else { "not locked" }
+    ))
 }
 
 async fn end_sessions(db: &DbPool, id: i64) -> Result<(), Fault> {
     use packetboat_dispatch::SessionStore;
-    Ok(DatabaseSessions(db.clone()).remove_subject(&id.to_string()).await?)
+    Ok(DatabaseSessions(db.clone())
+        .remove_subject(&id.to_string())
+        .await?)
 }
 
 async fn found(db: &DbPool, name: &str) -> Result<Account, Fault> {
-    let found = Account::select().filter(account::name.eq(name)).optional(db).await?;
+    let found = Account::select()
+        .filter(account::name.eq(name))
+        .optional(db)
+        .await?;
     found.ok_or_else(|| crate::refusals::NOT_FOUND.into())
 }

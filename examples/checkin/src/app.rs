@@ -67,7 +67,10 @@ pub struct Watching(Arc<Mutex<Vec<(ConnectionId, i64, Tied)>>>);
 impl Watching {
     /// Notes the task of a connection for a class, and stops the one that it replaces.
     pub fn replace(&self, connection: ConnectionId, class: i64, task: Tied) {
-        let mut tasks = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut tasks = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         tasks.retain(|(id, of, old)| {
             let is_replaced = *id == connection && *of == class;
             if is_replaced {
@@ -80,7 +83,10 @@ impl Watching {
 
     /// Tasks that run.
     pub fn running(&self) -> usize {
-        let tasks = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tasks = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         tasks.iter().filter(|(_, _, task)| !task.is_over()).count()
     }
 }

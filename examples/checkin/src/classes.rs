@@ -63,7 +63,9 @@ pub async fn open(
         Err(error) if error.is_unique("open_course_id") => {
             let open = Class::select().filter(class::open_course_id.eq(Some(course.id)));
             // None: it was closed in this moment, and opening again is the teacher's to decide.
-            open.optional(&app.db).await?.ok_or_else(|| CLASS_CLOSED.into())
+            open.optional(&app.db)
+                .await?
+                .ok_or_else(|| CLASS_CLOSED.into())
         }
         Err(error) => Err(error.into()),
     }
@@ -116,9 +118,15 @@ pub async fn of_course(db: &DbPool, course_id: i64) -> Result<Vec<Class>, Fault>
 /// When the database fails.
 pub async fn lines(db: &DbPool, class: &Class) -> Result<Vec<Line>, Fault> {
     let roster = courses::roster(db, class.course_id).await?;
-    let rows = Attendance::select().filter(attendance::class_id.eq(class.id)).all(db).await?;
+    let rows = Attendance::select()
+        .filter(attendance::class_id.eq(class.id))
+        .all(db)
+        .await?;
     let rows: HashMap<i64, Attendance> = rows.into_iter().map(|r| (r.student_id, r)).collect();
-    Ok(roster.iter().map(|student| line(student, rows.get(&student.id))).collect())
+    Ok(roster
+        .iter()
+        .map(|student| line(student, rows.get(&student.id)))
+        .collect())
 }
 
 /// How many of a class are there, and how many could be.
@@ -203,7 +211,9 @@ pub async fn correct(app: &App, teacher: &Account, change: Change<'_>) -> Result
         Ok::<_, Fault>(row)
     })
     .await?;
-    let student = Account::find(change.student_id, &app.db).await?.ok_or(NOT_ON_ROSTER)?;
+    let student = Account::find(change.student_id, &app.db)
+        .await?
+        .ok_or(NOT_ON_ROSTER)?;
     let line = line(&student, Some(&row));
     arrived(app, &class, line.clone()).await?;
     Ok(line)
@@ -227,7 +237,12 @@ where
 {
     use packetboat_dispatch::push::SlowReader;
     let room = room(class_id);
-    if let Err(error) = app.hub.room(&room).send(message, SlowReader::DropOldest).await {
+    if let Err(error) = app
+        .hub
+        .room(&room)
+        .send(message, SlowReader::DropOldest)
+        .await
+    {
         tracing::error!(%error, class = class_id, "the pages of a class were not told");
     }
 }
@@ -251,7 +266,10 @@ pub struct Attended {
 /// When the database fails.
 pub async fn history(db: &DbPool, student_id: i64, course_id: i64) -> Result<Vec<Attended>, Fault> {
     let classes = of_course(db, course_id).await?;
-    let rows = Attendance::select().filter(attendance::student_id.eq(student_id)).all(db).await?;
+    let rows = Attendance::select()
+        .filter(attendance::student_id.eq(student_id))
+        .all(db)
+        .await?;
     let rows: HashMap<i64, Attendance> = rows.into_iter().map(|r| (r.class_id, r)).collect();
     let attended = classes.into_iter().filter_map(|class| {
         let row = rows.get(&class.id);

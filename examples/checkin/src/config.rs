@@ -18,7 +18,12 @@ pub struct Place {
     pub data: PathBuf,
     /// The database: sqlite://, postgres:// or mysql:// [default: a SQLite file in DIR]
     // In the environment a password is not seen by other people of the machine.
-    #[arg(long, value_name = "URL", env = "CHECKIN_DATABASE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHECKIN_DATABASE",
+        hide_env_values = true
+    )]
     pub database: Option<Secret>,
 }
 
@@ -109,7 +114,9 @@ fn within(text: &str, least: Duration) -> Result<Duration, String> {
 }
 
 fn origin(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@']) => {
             Ok(text.to_ascii_lowercase())

@@ -50,7 +50,10 @@ pub async fn create(db: &DbPool, name: &str, teachers: &[&str]) -> Result<Course
                 course_id: made.id,
                 account_id: found.id,
             };
-            row.upsert((teaching::course_id, teaching::account_id)).keep().run(&mut *tx).await?;
+            row.upsert((teaching::course_id, teaching::account_id))
+                .keep()
+                .run(&mut *tx)
+                .await?;
         }
         Ok(made)
     })
@@ -163,7 +166,13 @@ macro_rules! faults {
     };
 }
 
-faults!(Fault, Refusal, packetboat_orm::Error, std::io::Error, csv::Error);
+faults!(
+    Fault,
+    Refusal,
+    packetboat_orm::Error,
+    std::io::Error,
+    csv::Error
+);
 
 impl From<NotImported> for Fault {
     fn from(not: NotImported) -> Self {
@@ -202,7 +211,10 @@ pub async fn import(
         let mistakes: Vec<_> = entries
             .iter()
             .filter(is_other)
-            .map(|entry| Mistake { line: entry.line, what: Wrong::OtherName })
+            .map(|entry| Mistake {
+                line: entry.line,
+                what: Wrong::OtherName,
+            })
             .collect();
         if !mistakes.is_empty() {
             return Err(NotImported::Mistakes(mistakes));
@@ -216,14 +228,28 @@ pub async fn import(
                     let made = accounts::create(&mut *tx, number, name, Role::Student).await;
                     let (account, token) = made.map_err(NotImported::Fault)?;
                     let (number, name) = (account.name, account.display);
-                    links.push(Link { number, name, token });
+                    links.push(Link {
+                        number,
+                        name,
+                        token,
+                    });
                     account.id
                 }
             };
-            let mut row = Enrolment { id: 0, course_id, account_id: student };
-            row.upsert((enrolment::course_id, enrolment::account_id)).keep().run(&mut *tx).await?;
+            let mut row = Enrolment {
+                id: 0,
+                course_id,
+                account_id: student,
+            };
+            row.upsert((enrolment::course_id, enrolment::account_id))
+                .keep()
+                .run(&mut *tx)
+                .await?;
         }
-        Ok(Imported { students: entries.len(), links })
+        Ok(Imported {
+            students: entries.len(),
+            links,
+        })
     })
     .await
 }

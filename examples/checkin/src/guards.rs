@@ -88,11 +88,17 @@ impl Guard<App> for StudentOnly {
 async fn caller(call: &Call, app: &App) -> Result<Member, Rejection> {
     if let Some(session) = call.session().await? {
         let account = account(&app.db, &session.subject).await?;
-        return Ok(Member { account, device: None });
+        return Ok(Member {
+            account,
+            device: None,
+        });
     }
     let shown = shown(call).ok_or(NOT_LOGGED_IN)?;
     let account = who(app, &shown.session).await?;
-    Ok(Member { account, device: Some(shown.device) })
+    Ok(Member {
+        account,
+        device: Some(shown.device),
+    })
 }
 
 /// What stood in the cookies of the request that became this WebSocket.
@@ -112,7 +118,9 @@ pub async fn who(app: &App, session: &SessionId) -> Result<Account, Fault> {
 }
 
 async fn account(db: &DbPool, subject: &str) -> Result<Account, Fault> {
-    let account = Account::find(subject.parse::<i64>()?, db).await?.ok_or(NOT_LOGGED_IN)?;
+    let account = Account::find(subject.parse::<i64>()?, db)
+        .await?
+        .ok_or(NOT_LOGGED_IN)?;
     if account.is_locked {
         return Err(ACCOUNT_LOCKED.into());
     }

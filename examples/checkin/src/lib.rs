@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod app;
+pub mod cadence;
 pub mod classes;
 pub mod client;
 pub mod clock;

@@ -35,7 +35,11 @@ async fn main() -> ExitCode {
         Command::Server(config) => {
             checkin::logs::init();
             let served = checkin::server::run(*config).await;
-            done(served.map(|()| None::<String>).map_err(|error| with_causes(&error)))
+            done(
+                served
+                    .map(|()| None::<String>)
+                    .map_err(|error| with_causes(&error)),
+            )
         }
         Command::Admin(options) => done(checkin::admin::run(options).await.map(Some)),
         Command::Demo(options) => checkin::demo::run(&options).await,

@@ -35,7 +35,11 @@ enum Command {
         /// Letters, digits and `_`
         name: String,
         /// The folder of the migrations
-        #[arg(long, value_name = "DIR", default_value = "examples/checkin/migrations")]
+        #[arg(
+            long,
+            value_name = "DIR",
+            default_value = "examples/checkin/migrations"
+        )]
         folder: PathBuf,
         /// It may drop tables and columns, and shorten what is in them
         #[arg(long)]

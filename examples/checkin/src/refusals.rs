@@ -190,7 +190,10 @@ mod tests {
         let codes: HashSet<_> = ALL.iter().map(|refusal| refusal.code).collect();
         assert_eq!(codes.len(), ALL.len());
         for refusal in ALL {
-            assert!(refusal.en.is_ascii() && !refusal.zh.is_ascii(), "{refusal:?}");
+            assert!(
+                refusal.en.is_ascii() && !refusal.zh.is_ascii(),
+                "{refusal:?}"
+            );
             assert!((400..600).contains(&refusal.status), "{refusal:?}");
         }
     }

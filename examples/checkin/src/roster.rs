@@ -62,14 +62,20 @@ impl Wrong {
     /// What people read.
     pub fn text(self, lang: Lang) -> &'static str {
         let (en, zh) = match self {
-            Self::Header => ("the first line must be: number,name", "首行必须为:学号,姓名"),
+            Self::Header => (
+                "the first line must be: number,name",
+                "首行必须为:学号,姓名",
+            ),
             Self::Encoding => ("save the file as UTF-8", "请将文件保存为 UTF-8 编码"),
             Self::Fields => ("a line has a number and a name", "每行须有学号和姓名两列"),
             Self::Number => (
                 "a number has 1 to 32 letters, digits, - or _",
                 "学号须为 1 至 32 个字母、数字、- 或 _",
             ),
-            Self::Name => ("a name has 1 to 64 visible characters", "姓名须为 1 至 64 个可见字符"),
+            Self::Name => (
+                "a name has 1 to 64 visible characters",
+                "姓名须为 1 至 64 个可见字符",
+            ),
             Self::Twice => ("this number is on an earlier line", "学号重复"),
             Self::OtherName => ("this number belongs to somebody else", "该学号属于其他人"),
             Self::Empty => ("there are no students in it", "名单中没有学生"),
@@ -118,7 +124,10 @@ pub fn read(text: &[u8]) -> Result<Vec<Entry>, Vec<Mistake>> {
         let record = match record {
             Ok(record) => record,
             Err(_) => {
-                mistakes.push(Mistake { line: last + 1, what: Wrong::Fields });
+                mistakes.push(Mistake {
+                    line: last + 1,
+                    what: Wrong::Fields,
+                });
                 break;
             }
         };
@@ -127,10 +136,16 @@ pub fn read(text: &[u8]) -> Result<Vec<Entry>, Vec<Mistake>> {
         match entry(line, &record) {
             Err(what) => mistakes.push(Mistake { line, what }),
             Ok(entry) if seen.insert(entry.number.clone(), line).is_some() => {
-                mistakes.push(Mistake { line, what: Wrong::Twice });
+                mistakes.push(Mistake {
+                    line,
+                    what: Wrong::Twice,
+                });
             }
             Ok(_) if entries.len() == MAX_STUDENTS => {
-                mistakes.push(Mistake { line, what: Wrong::TooLong });
+                mistakes.push(Mistake {
+                    line,
+                    what: Wrong::TooLong,
+                });
                 break;
             }
             Ok(entry) => entries.push(entry),
@@ -142,7 +157,11 @@ pub fn read(text: &[u8]) -> Result<Vec<Entry>, Vec<Mistake>> {
     if mistakes.is_empty() && entries.is_empty() {
         return Err(whole(Wrong::Empty));
     }
-    if mistakes.is_empty() { Ok(entries) } else { Err(mistakes) }
+    if mistakes.is_empty() {
+        Ok(entries)
+    } else {
+        Err(mistakes)
+    }
 }
 
 fn entry(line: u64, record: &csv::StringRecord) -> Result<Entry, Wrong> {
@@ -211,7 +230,10 @@ mod tests {
         let gbk = b"\xd1\xa7\xba\xc5,\xd0\xd5\xc3\xfb\n1,\xc0\xee\n";
         let told = read(gbk).expect_err("not UTF-8");
         assert_eq!(told[0].what, Wrong::Encoding);
-        assert_eq!(mistakes("number,name\n1,\u{fffd}\n"), [(1, Wrong::Encoding)]);
+        assert_eq!(
+            mistakes("number,name\n1,\u{fffd}\n"),
+            [(1, Wrong::Encoding)]
+        );
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub fn random<const N: usize>() -> Secret {
 /// The HMAC-SHA-256 of these parts, each with its length before it, so that no two lists of parts
 /// are the same bytes.
 pub fn mac(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.0.as_bytes())
-        .expect("HMAC takes a key of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.0.as_bytes()).expect("HMAC takes a key of any length");
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part);

@@ -15,7 +15,9 @@ pub fn write(rows: &[Vec<String>]) -> Result<Vec<u8>, csv::Error> {
     for row in rows {
         writer.write_record(row.iter().map(|cell| harmless(cell)))?;
     }
-    writer.into_inner().map_err(|error| error.into_error().into())
+    writer
+        .into_inner()
+        .map_err(|error| error.into_error().into())
 }
 
 /// A cell that a spreadsheet takes as text: what would begin a formula gets an apostrophe before it.
@@ -25,7 +27,10 @@ pub fn write(rows: &[Vec<String>]) -> Result<Vec<u8>, csv::Error> {
 pub fn harmless(cell: &str) -> String {
     let is_blank = |c: char| c.is_whitespace() || c.is_control();
     let first = cell.chars().find(|c| !is_blank(*c));
-    let begins_formula = matches!(first, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠'));
+    let begins_formula = matches!(
+        first,
+        Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
+    );
     if begins_formula || cell.starts_with(['\t', '\r', '\n']) {
         format!("'{cell}")
     } else {
@@ -64,7 +69,10 @@ const OUTSIDE_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 /// or the header.
 pub fn disposition(name: &str) -> String {
     let is_hidden = |c: char| c.is_control() || matches!(c, '/' | '\\' | '\u{202a}'..='\u{202e}');
-    let name: String = name.chars().map(|c| if is_hidden(c) { '_' } else { c }).collect();
+    let name: String = name
+        .chars()
+        .map(|c| if is_hidden(c) { '_' } else { c })
+        .collect();
     let plain = |c: char| match c {
         ' ' | '(' | ')' | '-' | '.' | '_' => c,
         c if c.is_ascii_alphanumeric() => c,
@@ -85,7 +93,16 @@ mod tests {
     #[test]
     fn formulas_become_text() {
         for cell in [
-            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\u{3000}=1", "＝1", "\n",
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            " =1",
+            "\u{3000}=1",
+            "＝1",
+            "\n",
             "=HYPERLINK(\"http://x\",\"y\")",
         ] {
             assert!(harmless(cell).starts_with('\''), "{cell:?}");
@@ -105,7 +122,9 @@ mod tests {
         let bytes = write(&rows).expect("written");
         let text = std::str::from_utf8(&bytes).expect("UTF-8");
         let text = text.strip_prefix('\u{feff}').expect("a mark");
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(text.as_bytes());
         let back: Vec<Vec<String>> = reader
             .records()
             .map(|r| r.expect("a record").iter().map(str::to_owned).collect())
@@ -125,8 +144,24 @@ mod tests {
     /// What names are made of to break a header.
     fn hostile() -> impl Strategy<Value = String> {
         let nasty = prop::sample::select(vec![
-            "\r\n", "\r", "\n", "\0", "\"", "\\", ";", "filename=", "../", "\u{85}", "\u{2028}",
-            "\u{202e}", "%0d%0a", "''", "*", "Set-Cookie: a=b", "雪", "\u{7f}",
+            "\r\n",
+            "\r",
+            "\n",
+            "\0",
+            "\"",
+            "\\",
+            ";",
+            "filename=",
+            "../",
+            "\u{85}",
+            "\u{2028}",
+            "\u{202e}",
+            "%0d%0a",
+            "''",
+            "*",
+            "Set-Cookie: a=b",
+            "雪",
+            "\u{7f}",
         ]);
         let piece = prop_oneof![2 => nasty.prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];
         prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())

@@ -9,8 +9,7 @@ use crate::codes::{self, Verdict};
 use crate::courses;
 use crate::messages::Line;
 use crate::models::{
-    Account, Attempt, Attendance, Class, Enrolment, Standing, attempt, attendance, class,
-    enrolment,
+    Account, Attempt, Attendance, Class, Enrolment, Standing, attempt, attendance, class, enrolment,
 };
 use crate::refusals::{
     CLASS_CLOSED, CODE_ELSEWHERE, CODE_EXPIRED, CODE_WRONG, DEVICE_USED, Fault, NOT_ON_ROSTER,
@@ -76,10 +75,17 @@ pub async fn sign_in(
         id: 0,
         class_id: class.id,
         student_id: student.id,
-        standing: if is_late { Standing::Late } else { Standing::Present },
+        standing: if is_late {
+            Standing::Late
+        } else {
+            Standing::Present
+        },
         arrived: now,
         // Of another class it is another text: nobody can follow a device through the term.
-        device: Some(secrets::hex(&secrets::mac(&class.secret, &[b"device", device.as_bytes()]))),
+        device: Some(secrets::hex(&secrets::mac(
+            &class.secret,
+            &[b"device", device.as_bytes()],
+        ))),
     };
     match row.insert(&app.db).await {
         Ok(()) => {}
@@ -126,7 +132,11 @@ pub async fn known(db: &DbPool, class_id: i64, student_id: i64) -> Result<Option
 pub async fn open_for(db: &DbPool, student_id: i64) -> Result<Vec<Class>, Fault> {
     let own = Enrolment::select().filter(enrolment::account_id.eq(student_id));
     let open = class::closed.is_null() & class::course_id.is_in(own.columns(enrolment::course_id));
-    Ok(Class::select().filter(open).order_by(class::id.asc()).all(db).await?)
+    Ok(Class::select()
+        .filter(open)
+        .order_by(class::id.asc())
+        .all(db)
+        .await?)
 }
 
 /// Counts an attempt, or refuses it.
@@ -143,12 +153,18 @@ async fn attempt(app: &App, student_id: i64) -> Result<(), Fault> {
     };
     row.insert(&app.db).await?;
     let own = Attempt::select().filter(attempt::student_id.eq(student_id));
-    let counted = own.clone().filter(attempt::at.gt(now - ATTEMPT_TIME)).count(&app.db).await?;
+    let counted = own
+        .clone()
+        .filter(attempt::at.gt(now - ATTEMPT_TIME))
+        .count(&app.db)
+        .await?;
     if counted > ATTEMPTS {
         row.delete(&app.db).await?;
         return Err(TOO_MANY_ATTEMPTS.into());
     }
-    own.filter(attempt::at.le(now - ATTEMPT_TIME)).delete(&app.db).await?;
+    own.filter(attempt::at.le(now - ATTEMPT_TIME))
+        .delete(&app.db)
+        .await?;
     Ok(())
 }
 
@@ -163,5 +179,7 @@ async fn is_elsewhere(
     let now = app.clock.millis();
     let open = open_for(&app.db, student.id).await?;
     let others = open.iter().filter(|other| other.id != class_id);
-    Ok(others.into_iter().any(|other| codes::judge(other, typed, now) == Verdict::Current))
+    Ok(others
+        .into_iter()
+        .any(|other| codes::judge(other, typed, now) == Verdict::Current))
 }

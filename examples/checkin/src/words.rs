@@ -197,7 +197,10 @@ mod tests {
     #[test]
     fn every_text_is_in_both_languages() {
         for (en, zh) in ALL {
-            assert!(!en.is_empty() && zh.chars().any(|c| c as u32 > 0x3000), "{en}: {zh}");
+            assert!(
+                !en.is_empty() && zh.chars().any(|c| c as u32 > 0x3000),
+                "{en}: {zh}"
+            );
         }
     }
 }

@@ -111,7 +111,10 @@ impl Browser {
 
     /// Its cookies as a header says them.
     pub fn cookie_header(&self) -> String {
-        let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        let pairs = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         pairs.collect::<Vec<_>>().join("; ")
     }
 
@@ -204,7 +207,11 @@ impl Browser {
             let response = sender.send_request(request).await?;
             let (parts, body) = response.into_parts();
             let body = body.collect().await?.to_bytes();
-            Ok::<_, ClientError>(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+            Ok::<_, ClientError>(Answer {
+                status: parts.status.as_u16(),
+                headers: parts.headers,
+                body,
+            })
         };
         tokio::pin!(connection);
         let answer = tokio::select! {
@@ -239,5 +246,7 @@ impl Browser {
 
 fn form(token: &str, fields: &[(&str, &str)]) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("csrf", token).extend_pairs(fields).finish()
+    form.append_pair("csrf", token)
+        .extend_pairs(fields)
+        .finish()
 }

@@ -133,7 +133,9 @@ impl Socket {
                 }
             }
         };
-        timeout(within, found).await.unwrap_or(Err(ClientError::Silence))
+        timeout(within, found)
+            .await
+            .unwrap_or(Err(ClientError::Silence))
     }
 
     /// Closes it in order.
@@ -169,6 +171,8 @@ impl Socket {
                 }
             }
         };
-        timeout(within, text).await.unwrap_or(Err(ClientError::Silence))
+        timeout(within, text)
+            .await
+            .unwrap_or(Err(ClientError::Silence))
     }
 }

@@ -15,7 +15,9 @@ pub(super) const STUDENTS: usize = 60;
 
 const PASSWORD: &str = "correct horse battery staple";
 
-const FAMILY: [&str; 10] = ["王", "李", "张", "刘", "陈", "Smith", "Okafor", "García", "Nguyen", "Kowalska"];
+const FAMILY: [&str; 10] = [
+    "王", "李", "张", "刘", "陈", "Smith", "Okafor", "García", "Nguyen", "Kowalska",
+];
 const GIVEN: [&str; 6] = ["芳", "伟", "Ada", "Ben", "Chidi", "Dora"];
 
 /// Everybody, logged in, each with a browser of their own.
@@ -48,8 +50,12 @@ pub(super) async fn assemble(app: &App, addr: std::net::SocketAddr) -> Result<Ca
         let (_, token) = made.map_err(fault)?;
         claim(app, &token.0).await?;
     }
-    let course = courses::create(&app.db, "Navigation", &["alice", "bob"]).await.map_err(fault)?;
-    courses::create(&app.db, "Piracy", &["mallory"]).await.map_err(fault)?;
+    let course = courses::create(&app.db, "Navigation", &["alice", "bob"])
+        .await
+        .map_err(fault)?;
+    courses::create(&app.db, "Piracy", &["mallory"])
+        .await
+        .map_err(fault)?;
     let entries = roster::read(roster().as_bytes())
         .map_err(|mistakes| Broken::new(format!("{mistakes:?}")))?;
     let imported = courses::import(&app.db, course.id, &entries)
@@ -60,7 +66,10 @@ pub(super) async fn assemble(app: &App, addr: std::net::SocketAddr) -> Result<Ca
     }
     let mut tasks = Vec::new();
     let names = ["alice", "bob", "mallory"].map(str::to_owned);
-    for name in names.into_iter().chain(entries.into_iter().map(|entry| entry.number)) {
+    for name in names
+        .into_iter()
+        .chain(entries.into_iter().map(|entry| entry.number))
+    {
         tasks.push(tokio::spawn(async move {
             let mut browser = Browser::new(addr);
             let answer = browser.log_in(&name, PASSWORD).await?;
@@ -77,7 +86,13 @@ pub(super) async fn assemble(app: &App, addr: std::net::SocketAddr) -> Result<Ca
     let students = browsers.split_off(3);
     let [alice, bob, mallory] =
         <[Browser; 3]>::try_from(browsers).map_err(|_| Broken::new("somebody is missing"))?;
-    Ok(Cast { course: course.id, alice, bob, mallory, students })
+    Ok(Cast {
+        course: course.id,
+        alice,
+        bob,
+        mallory,
+        students,
+    })
 }
 
 async fn claim(app: &App, token: &str) -> Result<(), Broken> {
@@ -89,6 +104,9 @@ async fn claim(app: &App, token: &str) -> Result<(), Broken> {
 /// Rows of the class's attendance, as the database has them.
 pub(super) async fn rows(app: &App, class: i64) -> Result<u64, Broken> {
     use crate::models::{Attendance, attendance};
-    let rows = Attendance::select().filter(attendance::class_id.eq(class)).count(&app.db).await;
+    let rows = Attendance::select()
+        .filter(attendance::class_id.eq(class))
+        .count(&app.db)
+        .await;
     rows.map_err(|error| Broken::new(error.to_string()))
 }

@@ -85,7 +85,10 @@ impl Teller {
 
     /// What was counted. Steps that were never told did not hold.
     pub(super) fn tally(&self) -> Tally {
-        debug_assert!(self.told <= self.tally.steps, "the story has more steps than it says");
+        debug_assert!(
+            self.told <= self.tally.steps,
+            "the story has more steps than it says"
+        );
         self.tally
     }
 }
@@ -100,6 +103,9 @@ pub(super) fn hold(holds: bool, found: impl Into<String>) -> Result<String, Brok
 pub(super) fn refused(answer: &Answer, code: &str) -> Result<String, Broken> {
     match answer.refusal() {
         Some(found) if found == code => Ok(format!("refused, {} {code}", answer.status)),
-        found => Err(Broken(format!("{} {found:?}, and not {code}", answer.status))),
+        found => Err(Broken(format!(
+            "{} {found:?}, and not {code}",
+            answer.status
+        ))),
     }
 }

@@ -15,10 +15,17 @@ pub(super) async fn login(
     sessions: Sessions,
     login: Login,
 ) -> Result<LoggedIn, Rejection> {
-    let Login { name, password, keep } = login;
+    let Login {
+        name,
+        password,
+        keep,
+    } = login;
     let account = accounts::log_in(&app.db, &app.passwords, &name, password).await?;
     let session = sessions.login(account.id.to_string(), keep).await?;
-    Ok(LoggedIn { session, name: account.display })
+    Ok(LoggedIn {
+        session,
+        name: account.display,
+    })
 }
 
 /// Logs out.
@@ -38,7 +45,10 @@ pub(super) async fn courses(
         lines.push(CourseLine {
             course: course.id,
             name: course.name,
-            open_class: classes.iter().find(|class| class.closed.is_none()).map(|class| class.id),
+            open_class: classes
+                .iter()
+                .find(|class| class.closed.is_none())
+                .map(|class| class.id),
         });
     }
     Ok(lines)

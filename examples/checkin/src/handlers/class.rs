@@ -2,16 +2,17 @@
 
 use packetboat_dispatch::push::{Join, SlowReader};
 use packetboat_dispatch::{Hub, Identity, Peer, Pusher, Rejection, State};
+use packetboat_orm::ModelExt;
 
 use crate::app::App;
+use crate::cadence::Cadence;
 use crate::classes::{self, Change};
-use crate::codes;
 use crate::guards::Teacher;
 use crate::messages::{
     ClassOpened, ClassView, CloseClass, Code, Correct, Line, OpenClass, Taken, WatchClass,
 };
 use crate::models::{Account, Class};
-use packetboat_orm::ModelExt;
+use crate::refusals::Fault;
 
 /// Opens a class.
 pub(super) async fn open(
@@ -20,7 +21,10 @@ pub(super) async fn open(
     message: OpenClass,
 ) -> Result<ClassOpened, Rejection> {
     let class = classes::open(&app, &teacher, message.course, message.late_after).await?;
-    Ok(ClassOpened { class: class.id, opened: class.opened })
+    Ok(ClassOpened {
+        class: class.id,
+        opened: class.opened,
+    })
 }
 
 /// Closes a class.
@@ -60,7 +64,8 @@ pub(super) async fn watch(
     message: WatchClass,
 ) -> Result<ClassView, Rejection> {
     let (class, course) = classes::run_by(&app.db, &teacher, message.class).await?;
-    hub.join(&peer, &classes::room(class.id), Join::default()).await?;
+    hub.join(&peer, &classes::room(class.id), Join::default())
+        .await?;
     let lines = classes::lines(&app.db, &class).await?;
     let Taken { here, total } = classes::taken(&app.db, &class).await?;
     let view = ClassView {
@@ -77,7 +82,9 @@ pub(super) async fn watch(
     if class.closed.is_none() {
         let (connection, id) = (peer.id(), class.id);
         let watching = app.watching.clone();
-        let task = pusher.clone().spawn(push_codes(app, teacher, class, pusher))?;
+        let task = pusher
+            .clone()
+            .spawn(push_codes(app, teacher, class, pusher))?;
         watching.replace(connection, id, task);
     }
     Ok(view)
@@ -85,19 +92,17 @@ pub(super) async fn watch(
 
 /// Pushes the code, now and whenever it changes, until the class is closed or its teacher may not
 /// run it any more.
-///
-/// Each wait is until a point in time and not for a length of time, so nothing adds up.
 async fn push_codes(app: App, teacher: Account, class: Class, pusher: Pusher) {
+    let id = class.id;
+    let mut cadence = Cadence::new(app.clock, class);
     loop {
-        let now = app.clock.millis();
-        let code = Code(codes::current(&class, now).as_str().to_owned());
-        // A page that takes nothing for a while wants the newest code, and no older one.
-        let slow = SlowReader::KeepLatest(format!("code:{}", class.id).into());
-        if pusher.send(&code, slow).await.is_err() {
+        let code = Code(cadence.next().await.as_str().to_owned());
+        if !may_go_on(&app, &teacher, id).await {
             return;
         }
-        app.clock.until(codes::next_change(&class, now)).await;
-        if !may_go_on(&app, &teacher, class.id).await {
+        // A page that takes nothing for a while wants the newest code, and no older one.
+        let slow = SlowReader::KeepLatest(format!("code:{id}"));
+        if pusher.send(&code, slow).await.is_err() {
             return;
         }
     }
@@ -105,19 +110,24 @@ async fn push_codes(app: App, teacher: Account, class: Class, pusher: Pusher) {
 
 async fn may_go_on(app: &App, teacher: &Account, class_id: i64) -> bool {
     let look = async {
-        let teacher = Account::find(teacher.id, &app.db).await?.filter(|account| !account.is_locked);
+        let teacher = Account::find(teacher.id, &app.db)
+            .await?
+            .filter(|account| !account.is_locked);
         let Some(teacher) = teacher else {
             return Ok(false);
         };
         let (class, _) = classes::run_by(&app.db, &teacher, class_id).await?;
-        Ok::<_, crate::refusals::Fault>(class.closed.is_none())
+        Ok::<_, Fault>(class.closed.is_none())
     };
     match look.await {
         Ok(may) => may,
-        Err(crate::refusals::Fault::Refused(_)) => false,
-        Err(crate::refusals::Fault::Broken(error)) => {
+        Err(Fault::Refused(_)) => false,
+        Err(Fault::Broken(error)) => {
             // A database that is away for a moment takes no code off the wall.
-            tracing::warn!(error = &*error as &dyn std::error::Error, "a class could not be looked at");
+            tracing::warn!(
+                error = &*error as &dyn std::error::Error,
+                "a class could not be looked at"
+            );
             true
         }
     }

@@ -15,7 +15,9 @@ pub fn dispatcher(app: App) -> Dispatcher<App> {
     Dispatcher::new(app)
         .sessions(sessions)
         .allow(Anyone, |group| group.on(account::login))
-        .allow(AnyMember, |group| group.on(account::logout).on(account::courses))
+        .allow(AnyMember, |group| {
+            group.on(account::logout).on(account::courses)
+        })
         .allow(StudentOnly, |group| group.on(student::check_in))
         .allow(TeacherOnly, |group| {
             group

@@ -15,9 +15,14 @@ pub(super) async fn check_in(
     message: CheckIn,
 ) -> Result<CheckedIn, Rejection> {
     let Member { account, device } = member;
-    let device = device.or(message.device).filter(|device| (16..=64).contains(&device.len()));
+    let device = device
+        .or(message.device)
+        .filter(|device| (16..=64).contains(&device.len()));
     let device = device.ok_or(DEVICE_MISSING)?;
     let signed_in = signing::sign_in(&app, &account, message.class, &message.code, &device).await?;
     let SignedIn { standing, is_known } = signed_in;
-    Ok(CheckedIn { standing, already: is_known })
+    Ok(CheckedIn {
+        standing,
+        already: is_known,
+    })
 }

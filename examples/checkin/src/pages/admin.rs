@@ -32,7 +32,11 @@ pub(super) async fn teacher(
         f: Frame::of(&visit),
         title: visit.lang.words().new_teacher,
         students: None,
-        links: vec![Link { number, name, token }],
+        links: vec![Link {
+            number,
+            name,
+            token,
+        }],
         base: &visit.base,
         back: "/".to_owned(),
     })

@@ -113,7 +113,11 @@ pub(super) async fn sheet(
 ) -> Result<Response, Fault> {
     let (class, course) = classes::run_by(&app.db, visit.teacher()?, id).await?;
     let w = visit.lang.words();
-    let mut rows = vec![[w.number, w.name, w.standing, w.arrived].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        [w.number, w.name, w.standing, w.arrived]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for line in classes::lines(&app.db, &class).await? {
         let standing = match (line.standing, class.closed) {
             (Some(standing), _) => w.of(standing),

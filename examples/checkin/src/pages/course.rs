@@ -131,7 +131,11 @@ pub(super) async fn link(
         f: Frame::of(&visit),
         title: &course.name,
         students: None,
-        links: vec![Link { number, name, token }],
+        links: vec![Link {
+            number,
+            name,
+            token,
+        }],
         base: &visit.base,
         back,
     })
@@ -147,7 +151,9 @@ async fn found(
     if !courses::has_student(&app.db, course.id, student).await? {
         return Err(NOT_ON_ROSTER.into());
     }
-    let student = Account::find(student, &app.db).await?.ok_or(NOT_ON_ROSTER)?;
+    let student = Account::find(student, &app.db)
+        .await?
+        .ok_or(NOT_ON_ROSTER)?;
     Ok((course, student))
 }
 
@@ -162,10 +168,17 @@ pub(super) async fn sheet(
         classes::of_course(&app.db, course.id).await?,
     );
     classes.reverse();
-    let own = Class::select().filter(class::course_id.eq(course.id)).columns(class::id);
-    let rows = Attendance::select().filter(attendance::class_id.is_in(own)).all(&app.db).await?;
-    let known: HashMap<(i64, i64), Standing> =
-        rows.iter().map(|row| ((row.student_id, row.class_id), row.standing)).collect();
+    let own = Class::select()
+        .filter(class::course_id.eq(course.id))
+        .columns(class::id);
+    let rows = Attendance::select()
+        .filter(attendance::class_id.is_in(own))
+        .all(&app.db)
+        .await?;
+    let known: HashMap<(i64, i64), Standing> = rows
+        .iter()
+        .map(|row| ((row.student_id, row.class_id), row.standing))
+        .collect();
     let w = visit.lang.words();
     let mut head = vec![w.number.to_owned(), w.name.to_owned()];
     head.extend(classes.iter().map(|class| sheet::time(class.opened)));

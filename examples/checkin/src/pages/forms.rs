@@ -15,9 +15,17 @@ pub const MAX_FORM_BYTES: usize = 3 * roster::MAX_BYTES + 4_096;
 /// The request with its body in memory, if its form has the token.
 pub(super) async fn checked(request: Request, token: &str) -> Result<Request, Response> {
     let refused = |fault: Fault| fault.into_response();
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    if !kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    let kind = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
+    if !kind
+        .trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    {
         return Err(refused(FORM_EXPIRED.into()));
     }
     let (parts, body) = request.into_parts();
@@ -25,7 +33,9 @@ pub(super) async fn checked(request: Request, token: &str) -> Result<Request, Re
         return Err(refused(BAD_REQUEST.into()));
     };
     let mut fields = form_urlencoded::parse(&body);
-    let sent = fields.find(|(name, _)| name == "csrf").map(|(_, value)| value);
+    let sent = fields
+        .find(|(name, _)| name == "csrf")
+        .map(|(_, value)| value);
     if !sent.is_some_and(|sent| secrets::same(&sent, token)) {
         return Err(refused(FORM_EXPIRED.into()));
     }

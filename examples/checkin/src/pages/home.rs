@@ -24,7 +24,10 @@ pub(super) async fn home(State(app): State<App>, visit: Visit) -> Result<Respons
     let mut items = Vec::new();
     for course in courses::of(&app.db, who).await? {
         let classes = classes::of_course(&app.db, course.id).await?;
-        let open = classes.iter().find(|class| class.closed.is_none()).map(|class| class.id);
+        let open = classes
+            .iter()
+            .find(|class| class.closed.is_none())
+            .map(|class| class.id);
         items.push(CourseItem { course, open });
     }
     page(&CoursesPage {
@@ -41,14 +44,25 @@ async fn student(app: &App, visit: &Visit, who: &Account) -> Result<Response, Fa
     for class in signing::open_for(&app.db, who.id).await? {
         open.push(OpenItem {
             class: class.id,
-            course: names.get(&class.course_id).copied().unwrap_or_default().to_owned(),
+            course: names
+                .get(&class.course_id)
+                .copied()
+                .unwrap_or_default()
+                .to_owned(),
             known: signing::known(&app.db, class.id, who.id).await?,
         });
     }
     let mut history = Vec::new();
     for course in &courses {
         let attended = classes::history(&app.db, who.id, course.id).await?;
-        history.push(HistoryItem { course: course.clone(), attended });
+        history.push(HistoryItem {
+            course: course.clone(),
+            attended,
+        });
     }
-    page(&StudentPage { f: Frame::of(visit), open, history })
+    page(&StudentPage {
+        f: Frame::of(visit),
+        open,
+        history,
+    })
 }

@@ -49,7 +49,11 @@ pub(super) async fn log_in(
     visit: Visit,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Fault> {
-    let Typed { name, password, next } = typed;
+    let Typed {
+        name,
+        password,
+        next,
+    } = typed;
     let name = name.trim();
     match accounts::log_in(&app.db, &app.passwords, name, password).await {
         Ok(account) => {
@@ -63,7 +67,13 @@ pub(super) async fn log_in(
             let next = local(&next);
             let refusal_shown = Some(refusal);
             let f = Frame::of(&visit);
-            let again = LoginPage { f, name, next, ready: false, refusal: refusal_shown };
+            let again = LoginPage {
+                f,
+                name,
+                next,
+                ready: false,
+                refusal: refusal_shown,
+            };
             page_with(status(refusal), &again)
         }
         Err(broken) => Err(broken),
@@ -72,7 +82,10 @@ pub(super) async fn log_in(
 
 pub(super) async fn log_out(State(app): State<App>, visit: Visit) -> Result<Response, Fault> {
     if let Some(session) = &visit.session {
-        app.sessions.connection(Peer::new(None)).logout(session).await?;
+        app.sessions
+            .connection(Peer::new(None))
+            .logout(session)
+            .await?;
     }
     let gone = set_cookie(&app, SESSION_COOKIE, "", 0);
     Ok(([(SET_COOKIE, gone)], Redirect::to("/login")).into_response())
@@ -117,8 +130,17 @@ pub(super) async fn claim(
         }
     };
     let f = Frame::of(&visit);
-    let again = InvitePage { f, account: &account, invite: &invite, differ, refusal };
-    page_with(refusal.map_or(axum::http::StatusCode::BAD_REQUEST, status), &again)
+    let again = InvitePage {
+        f,
+        account: &account,
+        invite: &invite,
+        differ,
+        refusal,
+    };
+    page_with(
+        refusal.map_or(axum::http::StatusCode::BAD_REQUEST, status),
+        &again,
+    )
 }
 
 /// A path of this server, or its first page: a link to the login must lead nowhere else.

@@ -36,8 +36,16 @@ pub struct Page {
 
 /// Every page. The router is made of this list, so that a test that walks it has missed none.
 pub fn pages() -> Vec<Page> {
-    let read = |path, answer| Page { method: Method::GET, path, answer };
-    let change = |path, answer| Page { method: Method::POST, path, answer };
+    let read = |path, answer| Page {
+        method: Method::GET,
+        path,
+        answer,
+    };
+    let change = |path, answer| Page {
+        method: Method::POST,
+        path,
+        answer,
+    };
     vec![
         read("/", get(home::home)),
         read("/login", get(login::form)),
@@ -54,7 +62,10 @@ pub fn pages() -> Vec<Page> {
         change("/courses/{course}/classes", post(course::open)),
         read("/courses/{course}/attendance.csv", get(course::sheet)),
         read("/courses/{course}/students/{student}", get(course::student)),
-        change("/courses/{course}/students/{student}/link", post(course::link)),
+        change(
+            "/courses/{course}/students/{student}/link",
+            post(course::link),
+        ),
         read("/classes/{class}", get(class::list)),
         read("/classes/{class}/screen", get(class::screen)),
         read("/classes/{class}/qr.svg", get(class::qr)),

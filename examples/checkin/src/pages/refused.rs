@@ -42,9 +42,10 @@ pub(super) fn dressed(answer: Response, visit: &Visit, is_read: bool) -> Respons
         (Some(refusal), _) => refusal,
         // What axum itself refuses: a path without a number in it, a form without a field.
         (None, StatusCode::NOT_FOUND) if !is_made(&answer) => NOT_FOUND,
-        (None, status) if status.is_client_error() && !is_made(&answer) => {
-            Refusal { status: status.as_u16(), ..crate::refusals::BAD_REQUEST }
-        }
+        (None, status) if status.is_client_error() && !is_made(&answer) => Refusal {
+            status: status.as_u16(),
+            ..crate::refusals::BAD_REQUEST
+        },
         _ => return answer,
     };
     if is_socket(&answer) {
@@ -54,10 +55,15 @@ pub(super) fn dressed(answer: Response, visit: &Visit, is_read: bool) -> Respons
         let next = utf8_percent_encode(&visit.path, NON_ALPHANUMERIC);
         let mut answer = StatusCode::SEE_OTHER.into_response();
         let to = HeaderValue::from_str(&format!("/login?next={next}"));
-        answer.headers_mut().insert(LOCATION, to.expect("percent-encoded text is ASCII"));
+        answer
+            .headers_mut()
+            .insert(LOCATION, to.expect("percent-encoded text is ASCII"));
         return answer;
     }
-    let page = ErrorPage { f: Frame::of(visit), refusal };
+    let page = ErrorPage {
+        f: Frame::of(visit),
+        refusal,
+    };
     view::page_with(status(refusal), &page).unwrap_or_else(|_| status(INTERNAL).into_response())
 }
 

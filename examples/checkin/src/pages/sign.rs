@@ -81,6 +81,8 @@ async fn found(app: &App, visit: &Visit, id: i64) -> Result<(Class, Course), Fau
     if !courses::has_student(&app.db, class.course_id, student.id).await? {
         return Err(NOT_ON_ROSTER.into());
     }
-    let course = Course::find(class.course_id, &app.db).await?.ok_or(NOT_ON_ROSTER)?;
+    let course = Course::find(class.course_id, &app.db)
+        .await?
+        .ok_or(NOT_ON_ROSTER)?;
     Ok((class, course))
 }

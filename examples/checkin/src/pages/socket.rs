@@ -17,7 +17,9 @@ use crate::refusals::Fault;
 pub(super) fn sockets(app: &App) -> Router<App> {
     let options = || {
         let own = app.rules.origins.iter();
-        own.fold(SocketOptions::new().carry::<Shown>(), |options, origin| options.origin(origin))
+        own.fold(SocketOptions::new().carry::<Shown>(), |options, origin| {
+            options.origin(origin)
+        })
     };
     let of_class = web::socket(options()).layer(from_fn_with_state(app.clone(), teacher));
     let of_all = web::socket(options()).layer(from_fn(member));

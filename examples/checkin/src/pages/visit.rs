@@ -118,7 +118,10 @@ pub(super) async fn visit(State(app): State<App>, request: Request, next: Next) 
         Ok(visit) => visit,
         Err(fault) => return fault.into_response(),
     };
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let is_read = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
     let mut answer = match admit(&app, &visit, is_read, request).await {
         Ok(request) => next.run(request).await,
         Err(refused) => refused,
@@ -126,14 +129,20 @@ pub(super) async fn visit(State(app): State<App>, request: Request, next: Next) 
     answer = refused::dressed(answer, &visit, is_read);
     let headers = answer.headers_mut();
     if is_new {
-        headers.append(SET_COOKIE, set_cookie(&app, DEVICE_COOKIE, &visit.device, YEAR));
+        headers.append(
+            SET_COOKIE,
+            set_cookie(&app, DEVICE_COOKIE, &visit.device, YEAR),
+        );
     }
     for (name, value) in [
         (CSP, CONTENT_SECURITY_POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // Paths with tokens for first passwords stay here.
         (REFERRER_POLICY, "same-origin"),
-        (PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=()"),
+        (
+            PERMISSIONS_POLICY,
+            "camera=(), geolocation=(), microphone=()",
+        ),
         // Names and attendance are in no cache of a shared machine.
         (CACHE_CONTROL, "no-store"),
     ] {
@@ -182,14 +191,19 @@ async fn known(
         None => None,
     };
     let device = device.map_or_else(|| secrets::random::<16>().0, str::to_owned);
-    let accept = headers.get(ACCEPT_LANGUAGE).and_then(|accept| accept.to_str().ok());
+    let accept = headers
+        .get(ACCEPT_LANGUAGE)
+        .and_then(|accept| accept.to_str().ok());
     let lang = cookie(headers, "lang").and_then(Lang::of);
     let theme = match cookie(headers, "theme") {
         Some("light") => "light",
         Some("dark") => "dark",
         _ => "",
     };
-    let of = session.as_ref().filter(|_| account.is_some()).map(SessionId::expose);
+    let of = session
+        .as_ref()
+        .filter(|_| account.is_some())
+        .map(SessionId::expose);
     Ok(Visit(Arc::new(Known {
         token: form_token(&app.form_key, &device, of.as_deref().unwrap_or_default()),
         account,
@@ -212,7 +226,11 @@ fn form_token(key: &Secret, device: &str, session: &str) -> String {
 /// Whether a request comes from a page of this server, as far as its browser says so. One that
 /// says nothing needs the token all the same.
 fn is_own(app: &App, headers: &HeaderMap) -> bool {
-    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let text = |name: HeaderName| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default())
+    };
     let is_same_site = match text(HeaderName::from_static("sec-fetch-site")) {
         None | Some("same-origin" | "none") => true,
         Some(_) => false,
@@ -233,15 +251,25 @@ fn base(app: &App, headers: &HeaderMap) -> String {
     if let Some(origin) = app.rules.origins.first() {
         return origin.clone();
     }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
     let scheme = if app.rules.is_secure { "https" } else { "http" };
     format!("{scheme}://{host}")
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
+    let lines = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    let mut pairs = lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.split_once('='));
+    pairs
+        .find(|(key, _)| key.trim() == name)
+        .map(|(_, value)| value.trim())
 }
 
 /// A cookie that no script reads, and that goes along when a link leads here, but not with a form
@@ -252,8 +280,7 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// If the value is not of letters, digits and `-`.
 pub(super) fn set_cookie(app: &App, name: &str, value: &str, max_age: u32) -> HeaderValue {
     let secure = if app.rules.is_secure { "; Secure" } else { "" };
-    let text =
-        format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}");
+    let text = format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).expect("ids and names of languages are ASCII")
 }
 

@@ -1,0 +1,155 @@
+//! Row E5: once per student, to one's own class, with a clear text.
+
+use checkin::models::{Class, Role, class};
+use checkin::signing;
+use packetboat_orm::{Dialect, ModelExt};
+
+use crate::support::{Fixture, config, sign_in, standing, watch};
+
+on_each_database! {
+    the_same_student_ten_times_is_one_row
+}
+
+async fn the_same_student_ten_times_is_one_row(kind: Dialect) {
+    let Some(fixture) = Fixture::on(kind, config()).await else {
+        return;
+    };
+    let mut teacher = fixture.staff("ann", Role::Teacher).await;
+    let course = fixture.course("C", &["ann"], 2).await;
+    let class = fixture.open(&mut teacher, course).await;
+    let code = fixture.code(&class);
+    // Four at once, as a form that is sent twice by two fingers, and then one after the other.
+    let roster = checkin::courses::roster(&fixture.app().db, course)
+        .await
+        .unwrap();
+    let mut phones = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (app, student) = (fixture.app().clone(), roster[0].clone());
+        let (id, code) = (class.id, code.clone());
+        phones.spawn(async move { signing::sign_in(&app, &student, id, &code, "a device").await });
+    }
+    let first = phones
+        .join_all()
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect::<Vec<_>>();
+    assert_eq!(
+        first.iter().filter(|signed| !signed.is_known).count(),
+        1,
+        "{first:?}"
+    );
+    let mut phone = fixture.student("C-1").await;
+    for _ in 0..6 {
+        // Whatever is typed: it is done already, and no attempt is counted.
+        let again = sign_in(&mut phone, &class, "WRONG").await;
+        assert_eq!(
+            (again.status, standing(&again).as_deref()),
+            (200, Some("present"))
+        );
+        assert!(again.text().contains("signed in already"));
+    }
+    assert_eq!(fixture.rows(&class).await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_is_late_is_marked_as_that() {
+    let fixture = Fixture::new().await;
+    let mut teacher = fixture.staff("ann", Role::Teacher).await;
+    let course = fixture.course("C", &["ann"], 2).await;
+    let class = fixture.open(&mut teacher, course).await;
+    let (mut socket, _) = watch(&teacher, &class).await;
+    let mut one = fixture.student("C-1").await;
+    assert_eq!(
+        standing(&sign_in(&mut one, &class, &fixture.code(&class)).await).unwrap(),
+        "present"
+    );
+    let own = Class::select().filter(class::id.eq(class.id));
+    own.update([class::late_after.set(0)], &fixture.app().db)
+        .await
+        .unwrap();
+    let mut two = fixture.student("C-2").await;
+    assert_eq!(
+        standing(&sign_in(&mut two, &class, &fixture.code(&class)).await).unwrap(),
+        "late"
+    );
+    for (number, standing, here) in [("C-1", "present", 1), ("C-2", "late", 2)] {
+        let arrival = socket
+            .push_of("arrival", crate::support::PATIENCE)
+            .await
+            .unwrap();
+        assert_eq!(arrival["line"]["number"], number);
+        assert_eq!(arrival["line"]["standing"], standing);
+        assert_eq!(
+            (&arrival["here"], &arrival["total"]),
+            (&here.into(), &2.into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_ones_own_leaves_no_row() {
+    let fixture = Fixture::new().await;
+    let mut teacher = fixture.staff("ann", Role::Teacher).await;
+    let course = fixture.course("C", &["ann"], 1).await;
+    fixture.course("D", &["ann"], 1).await;
+    let class = fixture.open(&mut teacher, course).await;
+    let code = fixture.code(&class);
+    let mut stranger = fixture.student("D-1").await;
+    // Another course's class, and one that does not exist, are the same to them.
+    for id in [class.id, class.id + 1] {
+        let path = format!("/c/{id}");
+        let read = stranger.get(&path).await.unwrap();
+        assert_eq!(
+            (read.status, read.refusal().as_deref()),
+            (403, Some("not_on_roster"))
+        );
+        let token = stranger.get("/").await.unwrap().token().unwrap();
+        let sent = stranger
+            .post(&path, &token, &[("code", &code)])
+            .await
+            .unwrap();
+        assert_eq!(
+            (sent.status, sent.refusal().as_deref()),
+            (403, Some("not_on_roster"))
+        );
+    }
+    // A teacher is no student.
+    let token = teacher.get("/").await.unwrap().token().unwrap();
+    let path = format!("/c/{}", class.id);
+    let sent = teacher
+        .post(&path, &token, &[("code", &code)])
+        .await
+        .unwrap();
+    assert_eq!(sent.status, 403);
+    // A class that is over.
+    let mut own = fixture.student("C-1").await;
+    let list = format!("/classes/{}", class.id);
+    let closed = teacher
+        .submit(&list, &format!("{list}/close"), &[])
+        .await
+        .unwrap();
+    assert_eq!(closed.status, 303);
+    let late = sign_in(&mut own, &class, &code).await;
+    assert_eq!(
+        (late.status, late.refusal().as_deref()),
+        (409, Some("class_closed"))
+    );
+    assert_eq!(fixture.rows(&class).await.len(), 0);
+}
+
+#[tokio::test]
+async fn reading_a_link_with_a_good_code_signs_nobody_in() {
+    let fixture = Fixture::new().await;
+    let mut teacher = fixture.staff("ann", Role::Teacher).await;
+    let course = fixture.course("C", &["ann"], 1).await;
+    let class = fixture.open(&mut teacher, course).await;
+    let mut student = fixture.student("C-1").await;
+    let code = fixture.code(&class);
+    let page = student
+        .get(&format!("/c/{}?code={code}", class.id))
+        .await
+        .unwrap();
+    assert!(page.text().contains(&format!("value=\"{code}\"")));
+    assert_eq!(fixture.rows(&class).await.len(), 0);
+}
