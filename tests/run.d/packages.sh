@@ -18,6 +18,7 @@ newest_postgres() {
 package_of() {
     case $1 in
         cc) echo gcc libc6-dev ;;
+        chromedriver) echo chromium-driver ;;
         ip) echo iproute2 ;;
         mariadbd) echo mariadb-server-core mariadb-client-core ;;
         node) echo nodejs ;;

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use argon2::Params;
 use clap::{Args, Subcommand, ValueEnum};
 use packetboat_orm::{DbPool, ModelExt};
 
-use crate::accounts;
+use crate::accounts::{self, Passwords};
 use crate::config::Place;
 use crate::courses::{self, Imported, NotImported};
 use crate::database;
@@ -63,6 +64,11 @@ enum Command {
         course: String,
         /// CSV in UTF-8: number,name
         file: PathBuf,
+    },
+    /// Set a password, which is read from the first line of standard input
+    Password {
+        /// The account
+        name: String,
     },
     /// Take a password away, end the account's sessions, and print the link for a new one
     Reset {
@@ -161,6 +167,15 @@ async fn run_on(db: &DbPool, origin: &str, command: Command) -> Result<String, N
             );
             Ok(String::from_utf8_lossy(&sheet).trim_end().to_owned())
         }
+        Command::Password { name } => {
+            let account = found(db, &name).await?;
+            let line = tokio::task::spawn_blocking(first_line).await.map_err(Fault::from)??;
+            let token = accounts::invite_again(db, account.id).await?;
+            end_sessions(db, account.id).await?;
+            let passwords = Passwords::new(Params::DEFAULT, 1);
+            accounts::claim(db, &passwords, &token.0, Secret(line)).await?;
+            Ok(format!("{name} has a new password"))
+        }
         Command::Reset { name } => {
             let account = found(db, &name).await?;
             let token = accounts::invite_again(db, account.id).await?;
@@ -180,6 +195,12 @@ async fn locked(db: &DbPool, name: &str, is_locked: bool) -> Result<String, NotI
         "{name} is {}",
         if is_locked { "locked" } else { "not locked" }
     ))
+}
+
+fn first_line() -> std::io::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 async fn end_sessions(db: &DbPool, id: i64) -> Result<(), Fault> {

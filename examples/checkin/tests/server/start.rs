@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 fn program() -> Command {
@@ -64,6 +64,10 @@ async fn an_operator_needs_no_browser() {
     assert!(done && text.contains("1 is locked"), "{text}");
     let (done, text) = said(&mut admin(&["reset", "1"])).await;
     assert!(done && text.contains("/join/"), "{text}");
+    let mut command = admin(&["password", "ann"]);
+    let mut command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    command.stdin.take().unwrap().write_all(b"a password of ann's\n").await.unwrap();
+    assert!(command.wait().await.unwrap().success());
 
     // The server on the same folder, which says when it is there and goes when it is told to.
     let mut server = program();
