@@ -33,7 +33,9 @@ const PASSING = new Set(["going_away", "overloaded"]);
 // A longer payload than this no frame has: a message of 16 MiB, and its extension block.
 const MAX_LENGTH = 16 * 1024 * 1024 + 1026;
 // Bytes in a DATA frame that goes out, so that other frames get between.
-const SLICE = 64 * 1024;
+const SLICE = 48 * 1024;
+// Bytes in a message of the WebSocket: before the login a server need not take more than 64 KiB.
+const PIECE = 56 * 1024;
 // Bytes that the browser may hold before more is given to it.
 const MAX_BUFFERED = 1024 * 1024;
 // Bytes of an attachment that the server may send before they are read.
@@ -545,7 +547,8 @@ class Connection {
   }
 
   send(bytes) {
-    if (this.#socket.readyState === 1) this.#socket.send(bytes);
+    if (this.#socket.readyState !== 1) return;
+    for (let at = 0; at < bytes.length; at += PIECE) this.#socket.send(bytes.subarray(at, at + PIECE));
   }
 
   /** Waits until the browser has little left to send; gives whether the connection is there. */

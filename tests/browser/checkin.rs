@@ -15,7 +15,15 @@ const PASSWORD: &str = "a password of some length";
 
 /// Some names as they are.
 pub(crate) fn names() -> Vec<&'static str> {
-    vec!["李雷", "韩梅梅", "Ada Okafor", "Björn García-Nguyen", "王芳", "A", "Wolfeschlegelsteinhausenbergerdorff"]
+    vec![
+        "李雷",
+        "韩梅梅",
+        "Ada Okafor",
+        "Björn García-Nguyen",
+        "王芳",
+        "A",
+        "Wolfeschlegelsteinhausenbergerdorff",
+    ]
 }
 
 /// A server with a course, its teachers `ann` and `bob`, and students.
@@ -37,7 +45,12 @@ impl School {
         for teacher in &people {
             admin(folder.path(), &["create", "teacher", teacher], "").await;
         }
-        admin(folder.path(), &["course", "Navigation 导航", "ann", "bob"], "").await;
+        admin(
+            folder.path(),
+            &["course", "Navigation 导航", "ann", "bob"],
+            "",
+        )
+        .await;
         let mut csv = "number,name\n".to_owned();
         for (at, name) in names.iter().enumerate() {
             csv += &format!("S{},\"{}\"\n", at + 1, name.replace('"', "\"\""));
@@ -78,8 +91,16 @@ impl School {
     pub(crate) async fn open_class(&self, teacher: &Window) -> i64 {
         teacher.open(&self.url("/courses/1")).await;
         teacher.click("form[action$='/classes'] button").await;
-        let path = teacher.until("return location.pathname.startsWith('/classes/') && location.pathname").await;
-        path.as_str().unwrap().rsplit('/').next().unwrap().parse().unwrap()
+        let path = teacher
+            .until("return location.pathname.startsWith('/classes/') && location.pathname")
+            .await;
+        path.as_str()
+            .unwrap()
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     /// The code on the wall.
@@ -102,7 +123,9 @@ impl School {
         student.open(&self.url(&format!("/c/{class}"))).await;
         student.fill("#code", code).await;
         student.click("main button").await;
-        student.until("return document.querySelector('[data-standing], [data-code]') !== null").await;
+        student
+            .until("return document.querySelector('[data-standing], [data-code]') !== null")
+            .await;
     }
 
     /// Kills the server, in mid-sentence.
@@ -118,14 +141,25 @@ impl School {
 
 async fn serve(folder: &Path, listen: &str) -> Child {
     let arguments = ["server", "--listen", listen, "--every", "3s", "--data"];
-    let arguments = arguments.map(PathBuf::from).into_iter().chain([folder.to_owned()]);
-    Child::spawn("checkin", arguments, &folder.join("log")).await.unwrap()
+    let arguments = arguments
+        .map(PathBuf::from)
+        .into_iter()
+        .chain([folder.to_owned()]);
+    Child::spawn("checkin", arguments, &folder.join("log"))
+        .await
+        .unwrap()
 }
 
 async fn admin(folder: &Path, arguments: &[&str], typed: &str) -> String {
     let mut command = Command::new(path_of("checkin").unwrap());
-    command.args(["admin", "--data"]).arg(folder).args(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["admin", "--data"])
+        .arg(folder)
+        .args(arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut process = command.kill_on_drop(true).spawn().unwrap();
     let mut stdin = process.stdin.take().unwrap();
     // One that reads nothing may have ended.
@@ -138,9 +172,14 @@ async fn admin(folder: &Path, arguments: &[&str], typed: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_class_in_two_browsers() {
-    let Some(driver) = Driver::start().await else { return };
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
     let school = School::open(&names()).await;
-    let (teacher, student) = (driver.window("teacher").await, driver.window("student").await);
+    let (teacher, student) = (
+        driver.window("teacher").await,
+        driver.window("student").await,
+    );
     school.log_in(&teacher, "ann").await;
     school.log_in(&student, &school.students[0]).await;
     let class = school.open_class(&teacher).await;
@@ -148,22 +187,43 @@ async fn a_class_in_two_browsers() {
     let list = teacher.driver.window().await.unwrap();
     let wall = teacher.driver.new_tab().await.unwrap();
     teacher.driver.switch_to_window(wall.clone()).await.unwrap();
-    teacher.open(&school.url(&format!("/classes/{class}/screen"))).await;
+    teacher
+        .open(&school.url(&format!("/classes/{class}/screen")))
+        .await;
     teacher.until("const qr = document.querySelector('[data-qr]'); return qr.complete && qr.naturalWidth > 0").await;
     let code = school.next_code(&teacher).await;
     // By small letters and a space, as somebody types it.
-    school.sign_in(&student, class, &format!("{} {}", &code[..3].to_lowercase(), &code[3..])).await;
+    school
+        .sign_in(
+            &student,
+            class,
+            &format!("{} {}", &code[..3].to_lowercase(), &code[3..]),
+        )
+        .await;
     assert!(student.text("main").await.contains("Present"));
-    teacher.until("return document.querySelector('[data-here]').textContent === '1'").await;
-    teacher.until("return document.querySelector('[data-latest]').textContent === '李雷'").await;
+    teacher
+        .until("return document.querySelector('[data-here]').textContent === '1'")
+        .await;
+    teacher
+        .until("return document.querySelector('[data-latest]').textContent === '李雷'")
+        .await;
 
     // The list has it too, and was not loaded again; a correction goes by the same WebSocket.
     teacher.driver.switch_to_window(list).await.unwrap();
-    teacher.until("return document.querySelector('tbody tr .chip').textContent === 'Present'").await;
+    teacher
+        .until("return document.querySelector('tbody tr .chip').textContent === 'Present'")
+        .await;
     teacher.run("window.stayed = true").await;
     teacher.click("tbody tr:nth-child(2) summary").await;
-    teacher.click("tbody tr:nth-child(2) option[value=excused]").await;
-    teacher.fill("tbody tr:nth-child(2) input[name=reason]", "a doctor's note").await;
+    teacher
+        .click("tbody tr:nth-child(2) option[value=excused]")
+        .await;
+    teacher
+        .fill(
+            "tbody tr:nth-child(2) input[name=reason]",
+            "a doctor's note",
+        )
+        .await;
     teacher.click("tbody tr:nth-child(2) form button").await;
     teacher.until("return document.querySelector('tbody tr:nth-child(2) .chip').textContent === 'Excused'").await;
     assert_eq!(teacher.run("return window.stayed").await, json!(true));
@@ -180,12 +240,20 @@ async fn a_class_in_two_browsers() {
     let bob = driver.window("bob").await;
     school.log_in(&bob, "bob").await;
     bob.open(&school.url(&format!("/classes/{class}"))).await;
-    bob.until("return document.querySelector('[data-state]').textContent === 'Live'").await;
+    bob.until("return document.querySelector('[data-state]').textContent === 'Live'")
+        .await;
     bob.click("form[action$='/close'] button").await;
     for window in [&teacher, &bob] {
-        window.until("return document.querySelector('[data-state]').textContent === 'Closed'").await;
+        window
+            .until("return document.querySelector('[data-state]').textContent === 'Closed'")
+            .await;
     }
-    assert_eq!(teacher.run("return document.querySelector('[data-qr]').hidden").await, json!(true));
+    assert_eq!(
+        teacher
+            .run("return document.querySelector('[data-qr]').hidden")
+            .await,
+        json!(true)
+    );
     for window in [teacher, student, bob] {
         window.close().await;
     }
@@ -193,7 +261,9 @@ async fn a_class_in_two_browsers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wall_comes_back_after_its_server_has_gone() {
-    let Some(driver) = Driver::start().await else { return };
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
     let mut school = School::open(&names()).await;
     let (ann, bob) = (driver.window("ann").await, driver.window("bob").await);
     let student = driver.window("student").await;
@@ -202,7 +272,9 @@ async fn a_wall_comes_back_after_its_server_has_gone() {
     school.log_in(&student, &school.students[1]).await;
     let class = school.open_class(&ann).await;
     for window in [&ann, &bob] {
-        window.open(&school.url(&format!("/classes/{class}/screen"))).await;
+        window
+            .open(&school.url(&format!("/classes/{class}/screen")))
+            .await;
         school.code(window).await;
     }
     let code = school.next_code(&ann).await;
@@ -211,18 +283,25 @@ async fn a_wall_comes_back_after_its_server_has_gone() {
     for window in [&ann, &bob] {
         window.until("return document.querySelector('[data-state]').textContent.startsWith('Reconnecting')").await;
         // A code that is no longer taken is not shown as if it were.
-        window.until("return document.querySelector('[data-code]').classList.contains('old')").await;
+        window
+            .until("return document.querySelector('[data-code]').classList.contains('old')")
+            .await;
     }
     ann.picture("screen-cut").await;
     school.power_back().await;
     for window in [&ann, &bob] {
-        window.until("return document.querySelector('[data-state]').textContent === 'Live'").await;
+        window
+            .until("return document.querySelector('[data-state]').textContent === 'Live'")
+            .await;
         school.code(window).await;
         assert_eq!(window.text("[data-here]").await, "1");
     }
     // Both show the same, as soon as the next code has come to both.
     let code = school.next_code(&ann).await;
-    bob.until(&format!("return document.querySelector('[data-code]').textContent === '{code}'")).await;
+    bob.until(&format!(
+        "return document.querySelector('[data-code]').textContent === '{code}'"
+    ))
+    .await;
     // One leaves; the other goes on.
     ann.close().await;
     school.next_code(&bob).await;
@@ -233,7 +312,9 @@ async fn a_wall_comes_back_after_its_server_has_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn markup_in_names_runs_nowhere() {
-    let Some(driver) = Driver::start().await else { return };
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
     let hostile = [
         "<script>alert(1)</script>",
         "<img src=x onerror=alert(2)>",
@@ -243,10 +324,15 @@ async fn markup_in_names_runs_nowhere() {
         "last",
     ];
     let school = School::open(&hostile).await;
-    let (teacher, student) = (driver.window("teacher").await, driver.window("student").await);
+    let (teacher, student) = (
+        driver.window("teacher").await,
+        driver.window("student").await,
+    );
     school.log_in(&teacher, "ann").await;
     let class = school.open_class(&teacher).await;
-    teacher.open(&school.url(&format!("/classes/{class}/screen"))).await;
+    teacher
+        .open(&school.url(&format!("/classes/{class}/screen")))
+        .await;
     for number in &school.students {
         school.log_in(&student, number).await;
         // Each on a device of their own.
@@ -255,7 +341,11 @@ async fn markup_in_names_runs_nowhere() {
         student.open(&school.url("/")).await;
         school.log_in(&student, number).await;
         school.sign_in(&student, class, &code).await;
-        if student.run("return document.querySelector('[data-standing]') === null").await == json!(true) {
+        if student
+            .run("return document.querySelector('[data-standing]') === null")
+            .await
+            == json!(true)
+        {
             let code = school.next_code(&teacher).await;
             school.sign_in(&student, class, &code).await;
         }
@@ -265,9 +355,18 @@ async fn markup_in_names_runs_nowhere() {
     }
     // They came by push, and stand on the wall as text.
     let latest = teacher.until("return document.querySelector('[data-latest]').textContent.includes('alert(5)') && document.querySelector('[data-latest]').textContent").await;
-    assert!(latest.as_str().unwrap().contains("<img src=x onerror=alert(2)>"));
+    assert!(
+        latest
+            .as_str()
+            .unwrap()
+            .contains("<img src=x onerror=alert(2)>")
+    );
     quiet(&teacher).await;
-    for path in ["/courses/1".to_owned(), format!("/classes/{class}"), "/courses/1/students/3".to_owned()] {
+    for path in [
+        "/courses/1".to_owned(),
+        format!("/classes/{class}"),
+        "/courses/1/students/3".to_owned(),
+    ] {
         teacher.open(&school.url(&path)).await;
         assert!(teacher.text("main").await.contains("alert("), "{path}");
         quiet(&teacher).await;
@@ -278,7 +377,15 @@ async fn markup_in_names_runs_nowhere() {
 
 /// No dialog stands on the page, nothing in it is somebody's markup, and its policy had nothing to refuse.
 async fn quiet(window: &Window) {
-    assert!(window.driver.get_alert_text().await.is_err(), "a dialog is open");
-    assert_eq!(window.run("return document.querySelectorAll('main script, main svg, img[src=x]').length").await, json!(0));
+    assert!(
+        window.driver.get_alert_text().await.is_err(),
+        "a dialog is open"
+    );
+    assert_eq!(
+        window
+            .run("return document.querySelectorAll('main script, main svg, img[src=x]').length")
+            .await,
+        json!(0)
+    );
     assert_eq!(window.violations().await, Value::Array(Vec::new()));
 }

@@ -62,9 +62,18 @@ impl Driver {
             }
             None
         };
-        let port = timeout(PATIENCE, port).await.ok().flatten().expect("chromedriver says its port");
+        let port = timeout(PATIENCE, port)
+            .await
+            .ok()
+            .flatten()
+            .expect("chromedriver says its port");
         let url = format!("http://127.0.0.1:{port}");
-        Some(Self { process, group, url, folder })
+        Some(Self {
+            process,
+            group,
+            url,
+            folder,
+        })
     }
 
     /// A browser of its own: its cookies are nobody else's.
@@ -100,7 +109,9 @@ impl Drop for Driver {
         let _ = self.process.start_kill();
         // The group is the driver's own, and has what it started.
         let group = format!("-{}", self.group);
-        let _ = std::process::Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = std::process::Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .status();
     }
 }
 
@@ -122,7 +133,8 @@ impl Window {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false,
         });
-        self.command("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.command("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
     }
 
     /// Says that the device is in the dark, or not.
@@ -133,12 +145,19 @@ impl Window {
     }
 
     async fn command(&self, name: &str, parameters: Value) {
-        self.tools.execute_cdp_with_params(name, parameters).await.unwrap();
+        self.tools
+            .execute_cdp_with_params(name, parameters)
+            .await
+            .unwrap();
     }
 
     /// Runs a script, and gives what it returns.
     pub(crate) async fn run(&self, script: &str) -> Value {
-        let value = self.driver.execute(script, Vec::<Value>::new()).await.unwrap();
+        let value = self
+            .driver
+            .execute(script, Vec::<Value>::new())
+            .await
+            .unwrap();
         value.json().clone()
     }
 
@@ -162,7 +181,13 @@ impl Window {
 
     /// The text of the first element.
     pub(crate) async fn text(&self, css: &str) -> String {
-        self.driver.find(By::Css(css)).await.unwrap().text().await.unwrap()
+        self.driver
+            .find(By::Css(css))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
     }
 
     /// Types into a field, after what it had is gone.
@@ -174,19 +199,36 @@ impl Window {
 
     /// Clicks the first element.
     pub(crate) async fn click(&self, css: &str) {
-        self.driver.find(By::Css(css)).await.unwrap().click().await.unwrap();
+        self.driver
+            .find(By::Css(css))
+            .await
+            .unwrap()
+            .click()
+            .await
+            .unwrap();
     }
 
     /// Presses a key where the focus is.
     pub(crate) async fn press(&self, key: Key) {
-        self.driver.action_chain().send_keys(key).perform().await.unwrap();
+        self.driver
+            .action_chain()
+            .send_keys(key)
+            .perform()
+            .await
+            .unwrap();
     }
 
     /// A picture of what is seen, kept where `PACKETBOAT_SCREENSHOTS` says.
     pub(crate) async fn picture(&self, name: &str) {
-        let Some(folder) = env::var_os("PACKETBOAT_SCREENSHOTS") else { return };
+        let Some(folder) = env::var_os("PACKETBOAT_SCREENSHOTS") else {
+            return;
+        };
         let picture = self.driver.screenshot_as_png().await.unwrap();
-        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), picture).unwrap();
+        std::fs::write(
+            std::path::Path::new(&folder).join(format!("{name}.png")),
+            picture,
+        )
+        .unwrap();
     }
 
     /// What the page has tried and its policy has refused, since it was opened.

@@ -8,4 +8,5 @@
 
 mod checkin;
 mod chrome;
+mod client;
 mod look;

@@ -169,7 +169,9 @@ async fn run_on(db: &DbPool, origin: &str, command: Command) -> Result<String, N
         }
         Command::Password { name } => {
             let account = found(db, &name).await?;
-            let line = tokio::task::spawn_blocking(first_line).await.map_err(Fault::from)??;
+            let line = tokio::task::spawn_blocking(first_line)
+                .await
+                .map_err(Fault::from)??;
             let token = accounts::invite_again(db, account.id).await?;
             end_sessions(db, account.id).await?;
             let passwords = Passwords::new(Params::DEFAULT, 1);

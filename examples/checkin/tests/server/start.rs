@@ -65,8 +65,18 @@ async fn an_operator_needs_no_browser() {
     let (done, text) = said(&mut admin(&["reset", "1"])).await;
     assert!(done && text.contains("/join/"), "{text}");
     let mut command = admin(&["password", "ann"]);
-    let mut command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    command.stdin.take().unwrap().write_all(b"a password of ann's\n").await.unwrap();
+    let mut command = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    command
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"a password of ann's\n")
+        .await
+        .unwrap();
     assert!(command.wait().await.unwrap().success());
 
     // The server on the same folder, which says when it is there and goes when it is told to.
