@@ -13,9 +13,11 @@ mod machine;
 )]
 mod orm;
 mod process;
+mod push;
 mod rpc;
 mod served;
 mod statistics;
+mod websocket;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -40,6 +42,8 @@ enum Command {
     Idle(idle::Args),
     /// The orm, against hand-written sqlx, SeaORM, Diesel and rusqlite.
     Orm(orm::Args),
+    /// A message to a room, against a broadcast channel behind axum's WebSocket and socketioxide.
+    Push(push::Args),
     /// A small request and its reply, against hand-written servers and other frameworks.
     Rpc(rpc::Args),
     /// The dispatcher that is measured, for `behind`, `files` and `idle`.
@@ -59,6 +63,12 @@ enum Command {
         /// The folder with the file to send, where received ones go.
         folder: PathBuf,
     },
+    /// One of the servers that `push` starts.
+    #[command(hide = true)]
+    ServePush {
+        /// Which one.
+        kind: push::Kind,
+    },
     /// One of the servers that `rpc` starts.
     #[command(hide = true)]
     ServeRpc {
@@ -74,9 +84,11 @@ fn main() -> ExitCode {
         Command::Files(args) => files::run(&args),
         Command::Idle(args) => idle::run(&args),
         Command::Orm(args) => orm::run(args),
+        Command::Push(args) => push::run(&args),
         Command::Rpc(args) => rpc::run(&args),
         Command::ServeApp { folder, free } => app::run(folder, free),
         Command::ServeFiles { kind, folder } => files::serve(kind, &folder),
+        Command::ServePush { kind } => push::serve(kind),
         Command::ServeRpc { kind } => rpc::serve(kind),
     };
     match result {

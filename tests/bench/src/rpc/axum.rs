@@ -13,10 +13,8 @@ use super::{SESSION, load::Wire, request, websocket::WebSocketWire};
 use crate::{
     app::{Ask, Told},
     error::BoxError,
+    websocket::BUFFER,
 };
-
-/// Buffers of a WebSocket. With the default ones an idle connection costs 130 KiB.
-const BUFFER: usize = 4 * 1024;
 
 /// Both, on one port.
 pub(super) async fn serve(listener: TcpListener) -> Result<(), BoxError> {

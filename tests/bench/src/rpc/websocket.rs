@@ -1,12 +1,12 @@
-//! WebSocket, as far as whoever asks needs it.
+//! A text frame of a WebSocket that asks, and the one that answers.
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 
 use super::load::Wire;
-use crate::error::BoxError;
+use crate::{
+    error::BoxError,
+    websocket::{open, text},
+};
 
 /// A text frame, ready to be sent.
 pub(super) struct WebSocketWire(Vec<u8>);
@@ -16,32 +16,10 @@ impl WebSocketWire {
     pub(super) async fn open(
         mut stream: TcpStream,
         path: &str,
-        text: &str,
+        asked: &str,
     ) -> Result<(TcpStream, Self), BoxError> {
-        let upgrade = format!(
-            "GET {path} HTTP/1.1\r\nhost: bench\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-             sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
-        );
-        stream.write_all(upgrade.as_bytes()).await?;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await?);
-        }
-        if !head.starts_with(b"HTTP/1.1 101") {
-            return Err(String::from_utf8_lossy(&head).into());
-        }
-        // A whole text, masked with zeros: a server that unmasks does so all the same.
-        let mut frame = vec![0x81];
-        match u8::try_from(text.len()) {
-            Ok(len @ ..126) => frame.push(0x80 | len),
-            _ => {
-                frame.push(0x80 | 126);
-                frame.extend_from_slice(&u16::try_from(text.len())?.to_be_bytes());
-            }
-        }
-        frame.extend_from_slice(&[0; 4]);
-        frame.extend_from_slice(text.as_bytes());
-        Ok((stream, Self(frame)))
+        open(&mut stream, path).await?;
+        Ok((stream, Self(text(asked))))
     }
 }
 
