@@ -130,3 +130,35 @@ async fn members_are_told_when_a_stream_begins_again() {
     assert_eq!((&after.epoch, after.seq), (&position.epoch, 1));
     assert_eq!(numbers(&mut to_ann, 1).await, [2]);
 }
+
+#[tokio::test]
+async fn who_is_away_is_an_error_for_nobody_and_finds_what_was_said() {
+    let world = World::new();
+    let mut here = Vec::new();
+    let mut away = Vec::new();
+    for n in 0..50 {
+        let (member, pushes) = world.member(&format!("member {n}")).await;
+        match n % 2 {
+            0 => here.push((member, pushes)),
+            _ => {
+                let position = world.hub.room(ROOM).position().await.expect("position");
+                member.cut().await;
+                away.push((n, position));
+            }
+        }
+    }
+    // Half of the room has gone: what is said is no error of who says it.
+    world.say(1, SlowReader::Wait).await;
+    for (_, pushes) in &mut here {
+        assert_eq!(numbers(pushes, 1).await, [1]);
+        nothing(pushes).await;
+    }
+    for (n, position) in away {
+        let member = world.client(&format!("member {n}")).await;
+        let mut pushes = member.client.pushes::<Said>(10);
+        let now = world.join(&member, Some(position.clone())).await;
+        assert_eq!(now.seq - position.seq, 1, "one is unread");
+        assert_eq!(numbers(&mut pushes, 1).await, [1]);
+        nothing(&mut pushes).await;
+    }
+}
