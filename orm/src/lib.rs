@@ -118,8 +118,8 @@ pub use crate::table::{ColumnDef, DefaultValue, SqlType, Table, Unique};
 pub use crate::transaction::{begin, transaction, try_transaction};
 pub use crate::value::IntoValue;
 pub use crate::wrap::{
-    Counted, Pinned, Routed, Router, Tenant, TenantLimits, TenantName, TenantPool, Tenants, Traced,
-    UnitOfWork, Using,
+    Counted, Pinned, Routed, Router, Scoped, Tenant, TenantLimits, TenantName, TenantPool, Tenants,
+    Traced, UnitOfWork, Using,
 };
 pub use crate::write::{ColumnSet, Tracked, Upsert};
 

@@ -4,6 +4,7 @@ mod counted;
 mod keep;
 mod pooled;
 mod router;
+mod scoped;
 mod tenant;
 mod tenants;
 mod traced;
@@ -12,6 +13,7 @@ mod using;
 
 pub use self::counted::Counted;
 pub use self::router::{Pinned, Routed, Router};
+pub use self::scoped::Scoped;
 pub use self::tenant::Tenant;
 pub use self::tenants::{TenantLimits, TenantName, TenantPool, Tenants};
 pub use self::traced::Traced;

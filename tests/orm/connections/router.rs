@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use packetboat_orm::{
-    Collect, Dialect, Done, Error, Executor, Finish as _, ModelExt, Params, Result, Router, Shared,
-    Source, Statement, Using, begin, sql, transaction,
+    Collect, Dialect, Done, Error, Executor, Finish as _, ModelExt, Params, Result, Router, Scoped,
+    Shared, Source, Statement, Using, begin, sql, transaction,
 };
 use tokio::time::sleep;
 
@@ -138,6 +138,37 @@ async fn a_scope_reads_from_readers_until_it_writes(bed: impl Bed) {
         .await
         .expect("an update");
     assert_eq!(names(&raw).await, ["writer", "new"]);
+}
+
+async fn a_scope_says_who_served_it_and_begins_anew(bed: impl Bed) {
+    let [(_, writer), (_, a), (_, b)] = &databases(bed, ["writer", "a", "b"]).await;
+    let router = Router::new("default", writer.clone())
+        .reader("a", a.clone())
+        .reader("b", b.clone());
+    let db = router.scope();
+    assert_eq!((db.served_by(), db.has_written()), (None, false));
+    let read = names(&db).await;
+    assert_eq!(
+        db.served_by(),
+        Some(&*read[0]).filter(|name| *name != "writer")
+    );
+    Author::new("new").insert(&db).await.expect("an insert");
+    assert_eq!((db.served_by(), db.has_written()), (Some("default"), true));
+    // Another request of the same client, and one of somebody else.
+    let later = db.new_scope();
+    assert_eq!((later.served_by(), later.has_written()), (None, false));
+    later.read_what_is_written();
+    assert_eq!(names(&later).await, ["writer", "new"]);
+    assert_eq!(later.served_by(), Some("default"));
+    let other = db.new_scope();
+    assert_eq!(names(&other).await.len(), 1);
+    assert!(matches!(other.served_by(), Some("a" | "b")));
+    assert!(db.has_written(), "the first scope is as it was");
+    // Where no reader can be reached, it is the writer who serves.
+    a.set_down(true);
+    b.set_down(true);
+    assert_eq!(names(&other).await, ["writer", "new"]);
+    assert_eq!(other.served_by(), Some("default"));
 }
 
 async fn a_transaction_stays_with_the_writer(bed: impl Bed) {
@@ -312,6 +343,7 @@ async fn rules_choose_by_table(bed: impl Bed) {
 
 crate::common::on_every_database![
     a_scope_reads_from_readers_until_it_writes,
+    a_scope_says_who_served_it_and_begins_anew,
     a_transaction_stays_with_the_writer,
     a_reader_that_fails_is_left_out_and_tried_again,
     a_read_that_broke_off_is_not_read_twice,

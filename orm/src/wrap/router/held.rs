@@ -16,7 +16,7 @@ impl<E: Pooled> Pooled for Routed<E> {
     async fn hold(&self, access: Access) -> Result<(Self::Connection, Access)> {
         let (index, rules) = self.pin()?;
         if access == Access::ReadLate {
-            for database in self.router.readers(None) {
+            for (index, database) in self.router.readers(None) {
                 if !database.may_try(self.router.leave_out) {
                     continue;
                 }
@@ -24,6 +24,7 @@ impl<E: Pooled> Pooled for Routed<E> {
                 let is_reached = !held.as_ref().is_err_and(|error| error.is_connection());
                 database.note(is_reached, self.router.leave_out);
                 if is_reached {
+                    self.scope.serve(index);
                     // For the rules it stands for the writer.
                     return Ok((Pinned::new(held?.0, WRITER, rules), access));
                 }
@@ -34,6 +35,7 @@ impl<E: Pooled> Pooled for Routed<E> {
         }
         // For no more than it was asked for, so that the first write asks here again, and is noted.
         let (connection, _) = self.router.databases[index].executor.hold(access).await?;
+        self.scope.serve(index);
         Ok((Pinned::new(connection, index, rules), access))
     }
 

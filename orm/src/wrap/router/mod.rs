@@ -221,7 +221,7 @@ impl<E> fmt::Debug for Router<E> {
 
 impl<E> Inner<E> {
     /// Each reader once, beginning with this one, or with the one whose turn it is.
-    fn readers(&self, first: Option<usize>) -> impl Iterator<Item = &Database<E>> {
+    fn readers(&self, first: Option<usize>) -> impl Iterator<Item = (usize, &Database<E>)> {
         let readers = self.rules.readers;
         let turn = || self.turn.fetch_add(1, Ordering::Relaxed);
         let begin = first.unwrap_or_else(turn) % self.databases.len();
@@ -229,7 +229,7 @@ impl<E> Inner<E> {
         let indexes = from.chain(before);
         indexes
             .filter(move |&index| readers & (1 << index) != 0)
-            .map(|index| &self.databases[index])
+            .map(|index| (index, &self.databases[index]))
     }
 }
 

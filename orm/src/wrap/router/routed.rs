@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::codec::Params;
 use crate::dialect::Dialect;
@@ -28,6 +28,8 @@ pub struct Routed<E> {
 pub(super) struct Scope {
     /// A bit for each database that was written to.
     written: AtomicU64,
+    /// One more than the index of the database that was last asked; 0 where none was.
+    served: AtomicUsize,
 }
 
 impl Scope {
@@ -38,6 +40,11 @@ impl Scope {
 
     fn has_written(&self, database: usize) -> bool {
         self.written.load(Ordering::Relaxed) & (1 << database) != 0
+    }
+
+    /// Noted once it has answered.
+    pub(super) fn serve(&self, database: usize) {
+        self.served.store(database + 1, Ordering::Relaxed);
     }
 }
 
@@ -76,6 +83,26 @@ impl<E> Routed<E> {
         }
     }
 
+    pub(in crate::wrap) fn in_new_scope(&self) -> Self {
+        Self {
+            scope: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    pub(in crate::wrap) fn has_written(&self) -> bool {
+        self.scope.has_written(WRITER)
+    }
+
+    pub(in crate::wrap) fn note_written(&self) {
+        self.scope.write(WRITER);
+    }
+
+    pub(in crate::wrap) fn served(&self) -> Option<&'static str> {
+        let index = self.scope.served.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.router.rules.names[index])
+    }
+
     /// The database of a transaction, or of a connection, and the rules that hold on it.
     pub(super) fn pin(&self) -> Result<(usize, Option<Arc<Rules>>)> {
         match &self.choice {
@@ -87,7 +114,7 @@ impl<E> Routed<E> {
 
     /// Whether it may read what was so a while ago, from a reader.
     pub(super) fn may_read_late(&self) -> bool {
-        matches!(self.choice, Choice::Rules) && !self.scope.has_written(WRITER)
+        matches!(self.choice, Choice::Rules) && !self.has_written()
     }
 
     fn route(&self, statement: &Statement) -> Result<Route> {
@@ -123,7 +150,7 @@ impl<E: Shared> Routed<E> {
         mut out: C,
     ) -> Result<(C, Done)> {
         let router = &*self.router;
-        for database in router.readers(first) {
+        for (index, database) in router.readers(first) {
             if !database.may_try(router.leave_out) {
                 continue;
             }
@@ -132,6 +159,7 @@ impl<E: Shared> Routed<E> {
             let error = match reader.run(statement, &params, lent).await {
                 Ok((lent, done)) => {
                     database.note(true, router.leave_out);
+                    self.scope.serve(index);
                     return Ok((lent.into_inner(), done));
                 }
                 Err(error) => error,
@@ -143,7 +171,9 @@ impl<E: Shared> Routed<E> {
             }
         }
         let mut writer = router.databases[WRITER].executor.clone();
-        writer.run(statement, params, out).await
+        let ran = writer.run(statement, params, out).await?;
+        self.scope.serve(WRITER);
+        Ok(ran)
     }
 }
 
@@ -165,6 +195,7 @@ impl<E: Shared> Executor for Routed<E> {
         let mut database = self.router.databases[index].executor.clone();
         let tx = database.enter().await?;
         self.scope.write(index);
+        self.scope.serve(index);
         Ok(Pinned::new(tx, index, rules))
     }
 
@@ -179,7 +210,9 @@ impl<E: Shared> Executor for Routed<E> {
             Route::Read(first) => Box::pin(self.read(first, statement, params, out)).await,
             Route::To(index) => {
                 let mut database = self.router.databases[index].executor.clone();
-                Box::pin(database.run(statement, params, out)).await
+                let ran = Box::pin(database.run(statement, params, out)).await?;
+                self.scope.serve(index);
+                Ok(ran)
             }
         }
     }

@@ -42,7 +42,11 @@ impl<E> TenantPool<E> {
         &self.tenant
     }
 
-    fn around<F>(&self, inner: F) -> TenantPool<F> {
+    pub(in crate::wrap) const fn inner(&self) -> &E {
+        &self.inner
+    }
+
+    pub(in crate::wrap) fn around<F>(&self, inner: F) -> TenantPool<F> {
         TenantPool {
             inner,
             tenant: self.tenant.clone(),
