@@ -30,6 +30,8 @@ pub mod metrics;
 mod metrics;
 mod middleware;
 mod outcome;
+#[cfg(feature = "proxies")]
+pub mod proxies;
 pub mod push;
 pub mod rejection;
 mod reply;
@@ -70,6 +72,8 @@ pub use message::Message;
 pub use middleware::{FromFn, Middleware, Next, Response, from_fn};
 pub use packetboat_dispatch_derive::Message;
 pub use packetboat_framing::{Body, BodyExt, Chunk, Parts, PartsPolicy, TempFile};
+#[cfg(feature = "proxies")]
+pub use proxies::TrustedProxies;
 pub use push::{Hub, Pusher};
 pub use rejection::Rejection;
 pub use reply::{IntoReply, Reply};

@@ -4,6 +4,8 @@
 mod encrypted;
 mod listener;
 mod places;
+#[cfg(feature = "proxies")]
+mod proxied;
 mod quiet;
 mod serving;
 mod shutdown;
@@ -35,6 +37,8 @@ use crate::driver::{Held, Shared, Tasks};
 use crate::error::{Disconnect, Error};
 use crate::limits::Limits;
 use crate::metrics;
+#[cfg(feature = "proxies")]
+use crate::proxies::TrustedProxies;
 #[cfg(feature = "tls")]
 use crate::tls::{Certificates, Port, TlsMode};
 use crate::wire::Wire;
@@ -77,6 +81,8 @@ pub struct Server {
     tls: Option<(Certificates, TlsMode)>,
     #[cfg(feature = "web")]
     web: Option<axum::Router>,
+    #[cfg(feature = "proxies")]
+    proxies: TrustedProxies,
     on_connect: Option<Arc<OnConnect>>,
     on_disconnect: Option<Arc<OnDisconnect>>,
     stop: Arc<watch::Sender<bool>>,
@@ -124,6 +130,8 @@ impl Server {
             tls: None,
             #[cfg(feature = "web")]
             web: None,
+            #[cfg(feature = "proxies")]
+            proxies: TrustedProxies::default(),
             on_connect: None,
             on_disconnect: None,
             stop,
@@ -166,6 +174,15 @@ impl Server {
     #[must_use]
     pub fn web(mut self, router: axum::Router) -> Self {
         self.web = Some(router);
+        self
+    }
+
+    /// Believes these proxies when they say who the client of a connection is. Where they use the PROXY protocol,
+    /// [`Peer::addr`], the cap per address and the log then have the client's address.
+    #[cfg(feature = "proxies")]
+    #[must_use]
+    pub fn trust_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = proxies;
         self
     }
 
@@ -256,6 +273,8 @@ impl Server {
             #[cfg(feature = "web")]
             connections: Arc::clone(&connections.0),
             quiet: Mutex::new(Quiet::new()),
+            #[cfg(feature = "proxies")]
+            proxies: self.proxies,
             on_connect: self.on_connect,
             on_disconnect: self.on_disconnect,
         });
@@ -281,7 +300,7 @@ impl Server {
                     continue;
                 }
             };
-            match places.take(socket.addr().map(|addr| addr.ip())) {
+            match places.take(room.counted_as(&socket)) {
                 Ok(place) => connections
                     .0
                     .spawn(Arc::clone(&room).connection(socket, place)),
@@ -380,6 +399,8 @@ struct Room {
     connections: Arc<Tasks>,
     // A std lock: held to write a line of the log, never across an await.
     quiet: Mutex<Quiet>,
+    #[cfg(feature = "proxies")]
+    proxies: TrustedProxies,
     on_connect: Option<Arc<OnConnect>>,
     on_disconnect: Option<Arc<OnDisconnect>>,
 }
@@ -387,6 +408,10 @@ struct Room {
 impl Room {
     /// The task of a connection.
     async fn connection(self: Arc<Self>, socket: Socket, place: Place) {
+        #[cfg(feature = "proxies")]
+        let Some((socket, place)) = self.behind_proxies(socket, place).await else {
+            return;
+        };
         let addr = socket.addr();
         let peer = Peer::new(addr);
         let addr = addr.map_or_else(|| "unix".to_owned(), |addr| addr.to_string());
@@ -456,6 +481,18 @@ impl Room {
                 serve_one(&self.shared, peer, held, read, write).await
             }
         }
+    }
+}
+
+#[cfg(not(feature = "proxies"))]
+impl Room {
+    /// The address whose connections are counted together with this one.
+    #[allow(
+        clippy::unused_self,
+        reason = "it looks at the trusted proxies, where there may be some"
+    )]
+    fn counted_as(&self, socket: &Socket) -> Option<std::net::IpAddr> {
+        socket.addr().map(|addr| addr.ip())
     }
 }
 

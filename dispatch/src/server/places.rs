@@ -88,6 +88,25 @@ impl Places {
     }
 }
 
+#[cfg(feature = "proxies")]
+impl Place {
+    /// Counts it for an address that is known by now.
+    pub(super) fn count_for(&mut self, ip: IpAddr, max_per_ip: usize) -> Result<(), Full> {
+        let network = network(ip);
+        let mut taken = lock(&self.taken);
+        let here = taken.by_network.entry(network).or_default();
+        if *here >= max_per_ip {
+            return Err(Full::Address {
+                network,
+                max: max_per_ip,
+            });
+        }
+        *here += 1;
+        self.network = Some(network);
+        Ok(())
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = lock(&self.taken);
