@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use website::config::{DataOptions, ServerConfig};
 use website::operator::{self, TenantCommand};
-use website::server::{self, with_causes};
+use website::refusals::with_causes;
+use website::server;
 use website::{demo, logs};
 
 /// Sites for many companies, each with a database of its own and the components that its plan pays for
@@ -49,7 +50,7 @@ async fn main() -> ExitCode {
                 }
                 _ => ExitCode::SUCCESS,
             },
-            Err(refusal) => failed(&with_causes(&refusal)),
+            Err(refusal) => failed(&refusal.in_one_line()),
         },
         Command::Demo => demo::run().await,
     }

@@ -50,7 +50,7 @@ pub struct Page {
     #[model(size = 120)]
     pub title: String,
     /// Markdown.
-    #[model(size = 20_000)]
+    #[model(size = 16_000)]
     pub body: String,
     /// When it was last changed.
     #[model(updated)]

@@ -1,5 +1,8 @@
 //! What a visitor, an owner or an operator may be told, in a code for programs and in words.
 
+use std::error::Error;
+use std::fmt;
+
 use axum::http::StatusCode;
 use packetboat_dispatch::Rejection;
 use packetboat_orm as orm;
@@ -8,63 +11,81 @@ use crate::plans::{Component, Plan};
 use crate::words::Lang;
 
 /// Why something was not done.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The form is not one that this site made for this visitor, or came from another site.
-    #[error("the form is not this site's")]
     BadForm,
     /// A name or text is empty, too long or has signs that cannot be seen.
-    #[error("{field} is empty, too long or has signs that cannot be seen")]
     BadText {
         /// Which.
         field: &'static str,
     },
     /// The name and password do not belong together.
-    #[error("wrong name or password")]
     BadLogin,
     /// The site has no such component switched on.
-    #[error("{0} is not switched on")]
     ComponentOff(Component),
     /// The site is at work on as much as it may be, and as much waits.
-    #[error("too much is asked of this site at once")]
     Full,
     /// Something failed here, of which the log knows more.
-    #[error("something failed here")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(Box<dyn Error + Send + Sync>),
     /// What cannot be undone was not confirmed.
-    #[error("nothing was done: --confirm does not say the company's name")]
     NotConfirmed,
     /// The owner's session is needed.
-    #[error("log in first")]
     NotLoggedIn,
     /// There is no such site, page, file or entry.
-    #[error("there is no such thing")]
     NotFound,
     /// The plan has no room for one more component.
-    #[error("the plan {plan} allows {} components", plan.allows())]
     PlanFull {
         /// The plan.
         plan: Plan,
     },
     /// One address asks too often.
-    #[error("too many requests")]
     TooMany {
         /// Whole seconds until it is worth trying again.
         wait: u64,
     },
     /// The site keeps as much of this as it may.
-    #[error("this site has no room for more")]
     NoRoom,
     /// The name is taken already.
-    #[error("the name is taken")]
     Taken,
     /// The file is larger than a site takes.
-    #[error("the file is too large")]
     TooLarge,
     /// The body is of a kind that is not asked for here.
-    #[error("this is no form")]
     WrongKind,
+}
+
+/// In English, for a log or a terminal. It is no `std::error::Error`: of those the native wire says no more than that
+/// something failed.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadForm => f.write_str("the form is not this site's"),
+            Self::BadText { field } => {
+                write!(
+                    f,
+                    "the {field} is empty, too long or has signs that cannot be seen"
+                )
+            }
+            Self::BadLogin => f.write_str("wrong name or password"),
+            Self::ComponentOff(component) => write!(f, "{component} is not switched on"),
+            Self::Full => f.write_str("too much is asked of this site at once"),
+            Self::Internal(_) => f.write_str("something failed here"),
+            Self::NotConfirmed => {
+                f.write_str("nothing was done: --confirm does not say the company's name")
+            }
+            Self::NotLoggedIn => f.write_str("log in first"),
+            Self::NotFound => f.write_str("there is no such thing"),
+            Self::PlanFull { plan } => {
+                write!(f, "the plan {plan} allows {} components", plan.allows())
+            }
+            Self::TooMany { wait } => write!(f, "too many requests; try again in {wait} s"),
+            Self::NoRoom => f.write_str("this site has no room for more"),
+            Self::Taken => f.write_str("the name is taken"),
+            Self::TooLarge => f.write_str("the file is too large"),
+            Self::WrongKind => f.write_str("this is no form"),
+        }
+    }
 }
 
 impl Refusal {
@@ -143,10 +164,29 @@ impl Refusal {
         }
     }
 
+    /// With what caused it, in one line, for a log or a terminal.
+    pub fn in_one_line(&self) -> String {
+        match self {
+            Self::Internal(error) => format!("{self}: {}", with_causes(&**error)),
+            refusal => refusal.to_string(),
+        }
+    }
+
     /// Something that failed here.
-    pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
     }
+}
+
+/// An error and its causes in one line.
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line.replace('\n', " ")
 }
 
 fn capitalised(text: &str) -> String {

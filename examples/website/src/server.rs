@@ -1,6 +1,5 @@
 //! A server from its options: databases, folder, two doors, one port.
 
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
@@ -37,8 +36,8 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Its databases cannot be used.
-    #[error("the databases cannot be used")]
-    Database(#[from] Refusal),
+    #[error("the databases cannot be used: {}", .0.in_one_line())]
+    Database(Refusal),
     /// Its folder cannot be used.
     #[error("the folder cannot be used")]
     Folder(#[source] io::Error),
@@ -59,17 +58,6 @@ pub enum StartError {
     /// Signals cannot be waited for.
     #[error("signals cannot be waited for")]
     Signals(#[source] io::Error),
-}
-
-/// An error and its causes in one line, for a terminal.
-pub fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line.replace('\n', " ")
 }
 
 /// A server that serves, on tasks of its own, until it is shut down. Dropping it ends it at once.
@@ -132,7 +120,8 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
     let key = Key::of_file(&folder.join("form-key")).map_err(StartError::Folder)?;
     let token = secret_of_file(&folder.join("operator-token")).map_err(StartError::Folder)?;
     let storage = config.data.storage();
-    let directory = Directory::open(storage.directory().await?).await?;
+    let directory = Directory::open(storage.directory().await.map_err(StartError::Database)?).await;
+    let directory = directory.map_err(StartError::Database)?;
     let files = Folder::new(folder.join("files"), config.max_file());
     let passwords = Passwords::new(config.password_cost.clone(), PASSWORDS_WAITING);
     let sessions = DatabaseSessions(directory.db().clone());

@@ -96,7 +96,7 @@ impl Place {
     }
 
     /// Opens the database of this key, with so many connections that read where it is SQLite.
-    async fn open(&self, key: &str, readers: u32) -> Result<DbPool, Refusal> {
+    async fn open(&self, key: &str, readers: u32) -> packetboat_orm::Result<DbPool> {
         match self.file(key) {
             Some(file) => Ok(sqlite::Options::new(file)
                 .readers(readers)
@@ -139,7 +139,7 @@ impl Storage {
     /// What the database says.
     pub async fn directory(&self) -> Result<DbPool, Refusal> {
         self.make("directory").await?;
-        self.writer.open("directory", 4).await
+        Ok(self.writer.open("directory", 4).await?)
     }
 
     /// Makes the database of a site, with its tables.
@@ -179,23 +179,14 @@ impl Storage {
     /// What the writer says. A replica that cannot be opened is left out until the site is opened anew, and one that
     /// fails later, until it does not.
     pub async fn open(&self, key: &TenantName) -> packetboat_orm::Result<Routed<DbPool>> {
-        let opened = |opened: Result<DbPool, Refusal>| {
-            opened.map_err(|refusal| match refusal {
-                Refusal::Internal(source) => match source.downcast::<packetboat_orm::Error>() {
-                    Ok(error) => *error,
-                    Err(source) => packetboat_orm::Error::invalid(source),
-                },
-                refusal => packetboat_orm::Error::invalid(refusal),
-            })
-        };
-        let writer = opened(self.writer.open(key.as_str(), 1).await)?;
+        let writer = self.writer.open(key.as_str(), 1).await?;
         let mut router = Router::new("writer", writer);
         for (place, name) in self.replicas.iter().zip(REPLICAS) {
             if place.file(key.as_str()).is_some_and(|file| !file.exists()) {
                 tracing::warn!(%key, name, "the replica does not have this site's database yet");
                 continue;
             }
-            match opened(place.open(key.as_str(), 3).await) {
+            match place.open(key.as_str(), 3).await {
                 Ok(replica) => router = router.reader(name, replica),
                 Err(error) => tracing::warn!(%key, name, %error, "the replica is left out"),
             }

@@ -5,8 +5,7 @@ use std::fmt;
 use packetboat_dispatch::ClientError;
 
 use crate::browser::BrowserError;
-use crate::refusals::Refusal;
-use crate::server::with_causes;
+use crate::refusals::{Refusal, with_causes};
 
 /// Why a step did not hold.
 #[derive(Debug)]
@@ -29,7 +28,13 @@ macro_rules! broken {
     )+};
 }
 
-broken!(BrowserError ClientError Refusal packetboat_orm::Error std::io::Error tokio::task::JoinError);
+broken!(BrowserError ClientError packetboat_orm::Error std::io::Error tokio::task::JoinError);
+
+impl From<Refusal> for Broken {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal.in_one_line())
+    }
+}
 
 /// How many steps held, of how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -293,14 +293,15 @@ impl Directory {
             let company = Company::find(id, &mut *tx)
                 .await?
                 .ok_or(Refusal::NotFound)?;
-            let mut rows = switched_on_of(id, &mut *tx).await?;
-            let found = rows.iter_mut().find(|row| row.component == component);
+            let rows = switched_on_of(id, &mut *tx).await?;
+            let on_now = rows.len();
+            let found = rows.into_iter().find(|row| row.component == component);
             match (found, on) {
                 (Some(_), true) | (None, false) => {}
-                (Some(row), false) => {
+                (Some(mut row), false) => {
                     row.delete(&mut *tx).await?;
                 }
-                (None, true) if rows.len() >= company.plan.allows() => {
+                (None, true) if on_now >= company.plan.allows() => {
                     return Err(Refusal::PlanFull { plan: company.plan });
                 }
                 (None, true) => switched(id, component).insert(&mut *tx).await?,

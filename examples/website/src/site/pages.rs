@@ -54,7 +54,7 @@ pub async fn write(
         id: 0,
         slug: text::slug(slug)?,
         title: text::line("title", title, 120)?,
-        body: text::lines("body", body, 20_000)?,
+        body: text::lines("body", body, 16_000)?,
         updated: Utc::now(),
     };
     let other = Page::select().filter(page::slug.ne(page.slug.as_str()));

@@ -262,8 +262,8 @@ async fn finish(visit: &Visit, response: Response) -> Response {
     let Some(refusal) = response.extensions().get::<Arc<Refusal>>().cloned() else {
         return response;
     };
-    if let Refusal::Internal(error) = &*refusal {
-        let error = with_causes(error.as_ref());
+    if let Refusal::Internal(_) = &*refusal {
+        let error = refusal.in_one_line();
         tracing::error!(site = visit.site().name, error, "a request failed");
     }
     let page = refused::page(visit, &refusal);
@@ -272,8 +272,8 @@ async fn finish(visit: &Visit, response: Response) -> Response {
 
 /// The same where there is no site, or the site must not be asked.
 fn plain(refusal: &Refusal, lang: Lang) -> Response {
-    if let Refusal::Internal(error) = refusal {
-        let error = with_causes(error.as_ref());
+    if let Refusal::Internal(_) = refusal {
+        let error = refusal.in_one_line();
         tracing::error!(error, "a request failed");
     }
     with_refusal(refusal, refusal.text(lang).into_response())
@@ -299,10 +299,6 @@ impl IntoResponse for Refusal {
 
 fn is_visitor(text: &str) -> bool {
     text.len() == VISITOR && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    crate::server::with_causes(error)
 }
 
 impl Inner {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::refusals::Refusal;
 use crate::web::pages::UPLOAD;
 
-/// Bytes of a form at most: the longest text, 20,000 characters, may take three times as many, thrice escaped.
+/// Bytes of a form at most: the longest text, 16,000 characters, may take three times as many, thrice escaped.
 const LONGEST: usize = 256 * 1024;
 
 /// How long a form may take to arrive; a file has the time that its rate allows.
