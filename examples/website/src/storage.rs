@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use packetboat_orm::{DbOptions, DbPool, Routed, Router, TenantName, TenantPool, sqlite};
+use packetboat_orm::{DbOptions, DbPool, Error, Routed, Router, TenantName, TenantPool, sqlite};
 use sqlx::ConnectOptions as _;
 use sqlx::migrate::MigrateDatabase as _;
 use sqlx::postgres::PgConnectOptions;
@@ -31,12 +31,15 @@ const REPLICAS: [&str; 8] = [
 /// Connections of one pool to PostgreSQL. There is a pool for each open site and each database.
 const CONNECTIONS: u32 = 4;
 
+/// Bytes of a database's name on PostgreSQL.
+const LONGEST: usize = 63;
+
 /// Where databases are.
 #[derive(Clone)]
 pub enum Place {
     /// SQLite: a file `NAME.db` for each, in this folder.
     Folder(PathBuf),
-    /// PostgreSQL: a database `website_NAME` for each, on the server of this URL.
+    /// PostgreSQL: a database `website_NAME` for each, on the server of this URL, where `website` is the name in it.
     Server(Box<PgConnectOptions>),
 }
 
@@ -82,17 +85,19 @@ impl Place {
         }
     }
 
-    fn url(&self, key: &str) -> String {
-        match self {
-            Self::Folder(_) => String::new(),
-            Self::Server(options) => {
-                let options = options.as_ref().clone();
-                options
-                    .database(&format!("website_{key}"))
-                    .to_url_lossy()
-                    .to_string()
-            }
+    /// The URL of the database of this key, on a server.
+    fn url(&self, key: &str) -> Result<String, Refusal> {
+        let Self::Server(options) = self else {
+            return Err(Refusal::internal("a folder has no URL"));
+        };
+        let own = options.get_database().unwrap_or("website");
+        let name = format!("{own}_{key}");
+        // PostgreSQL cuts a longer one, and two companies would be one.
+        if name.len() > LONGEST {
+            return Err(Refusal::BadText { field: "name" });
         }
+        let options = options.as_ref().clone().database(&name);
+        Ok(options.to_url_lossy().to_string())
     }
 
     /// Opens the database of this key, with so many connections that read where it is SQLite.
@@ -104,7 +109,8 @@ impl Place {
                 .await?
                 .into()),
             None => {
-                let options = DbOptions::from_url(&self.url(key))?;
+                let url = self.url(key).map_err(|_| Error::TenantName)?;
+                let options = DbOptions::from_url(&url)?;
                 Ok(options.max_connections(CONNECTIONS).connect().await?)
             }
         }
@@ -161,7 +167,7 @@ impl Storage {
                 .await
                 .map_err(Refusal::internal),
             Place::Server(_) => {
-                let url = self.writer.url(key);
+                let url = self.writer.url(key)?;
                 let exists = sqlx::Postgres::database_exists(&url).await;
                 if !exists.map_err(Refusal::internal)? {
                     let made = sqlx::Postgres::create_database(&url).await;
@@ -201,7 +207,7 @@ impl Storage {
     /// What the database or the file system says.
     pub async fn delete(&self, key: &TenantName) -> Result<(), Refusal> {
         let Some(file) = self.writer.file(key.as_str()) else {
-            let url = self.writer.url(key.as_str());
+            let url = self.writer.url(key.as_str())?;
             let gone = sqlx::Postgres::force_drop_database(&url).await;
             return gone.map_err(Refusal::internal);
         };
@@ -230,7 +236,8 @@ mod tests {
             .parse::<Place>()
             .expect("a URL");
         assert!(!format!("{server:?}").contains("secret"));
-        assert!(server.url("shop-1").contains("/website_shop-1"));
+        assert!(server.url("shop-1").expect("short").contains("/db_shop-1"));
+        assert!(server.url(&"x".repeat(61)).is_err());
         for bad in ["", "sqlite:", "mysql://x", "/folder"] {
             assert!(bad.parse::<Place>().is_err(), "{bad}");
         }

@@ -1,0 +1,164 @@
+//! One site, or one visitor, that asks too much; and how long the others wait meanwhile.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use packetboat_orm::{DbPool, Finish, sqlite};
+use tokio::task::JoinSet;
+use website::browser::Browser;
+
+use crate::support::{Fixture, is};
+
+/// Visits that are measured: the p99 is the fifth from the slowest.
+const VISITS: usize = 500;
+
+/// What a machine with other work to do adds to the slowest of some visits, whoever else visits.
+const NOISE: Duration = Duration::from_millis(10);
+
+async fn p99(addr: SocketAddr, host: &str) -> Duration {
+    let mut browser = Browser::new(addr, host);
+    is(&browser.get("/guests").await.unwrap(), StatusCode::OK);
+    let mut times = Vec::with_capacity(VISITS);
+    for _ in 0..VISITS {
+        let begun = Instant::now();
+        let page = browser.get("/guests").await.unwrap();
+        times.push(begun.elapsed());
+        is(&page, StatusCode::OK);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    times.sort_unstable();
+    times[VISITS * 99 / 100 - 1]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alone_a_site_that_is_stuck_slows_no_other() {
+    let site = Fixture::new().await;
+    let stuck = site.company("stuck").await;
+    site.company("well").await;
+    let before = p99(site.addr(), "well.sites.test").await;
+    let file = site
+        .folder
+        .path()
+        .join(format!("databases/{}.db", stuck.key));
+    let other = DbPool::from(sqlite::open(file).await.unwrap());
+    let lock = other.begin().await.unwrap();
+    let mut writers = JoinSet::new();
+    for _ in 0..45 {
+        let mut guest = site.browser("stuck");
+        let token = guest.get("/guests").await.unwrap().token();
+        writers.spawn(async move {
+            let entry = [("name", "a"), ("text", "b")];
+            guest.post("/guests", &token, &entry).await.unwrap().status
+        });
+    }
+    let status = || {
+        let all = site.server.app().gate.status();
+        all.into_iter().find(|lane| lane.site == "stuck").unwrap()
+    };
+    let begun = Instant::now();
+    while status().refused < 5 && begun.elapsed() < Duration::from_secs(3) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let full = status();
+    assert_eq!(
+        (full.working, full.waiting, full.refused),
+        (8, 32, 5),
+        "{full:?}"
+    );
+    let beside = p99(site.addr(), "well.sites.test").await;
+    assert_eq!(status().working, 8, "it was stuck all the time");
+    lock.rollback().await.unwrap();
+    let mut refused = 0;
+    while let Some(status) = writers.join_next().await {
+        refused += usize::from(status.unwrap() == StatusCode::SERVICE_UNAVAILABLE);
+    }
+    println!(
+        "p99 alone {before:?}, beside a site that is stuck {beside:?}; {refused} of 45 refused"
+    );
+    assert!(refused >= 5);
+    assert!(
+        beside <= before * 2 + NOISE,
+        "{beside:?} where {before:?} alone"
+    );
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alone_a_flood_from_one_address_is_throttled_and_slows_no_other() {
+    let site = Fixture::with(|config| {
+        config.trust = vec!["127.0.0.1".to_owned()];
+        config.rates.requests = NonZeroU32::new(20).unwrap();
+        config.rates.burst = NonZeroU32::new(100).unwrap();
+    })
+    .await;
+    site.company("flooded").await;
+    site.company("well").await;
+    let measured = async |address: &str| {
+        let mut browser = site
+            .browser("flooded")
+            .with_header("x-forwarded-for", address);
+        let mut times = Vec::new();
+        // Within what one address may ask.
+        for _ in 0..60 {
+            let begun = Instant::now();
+            is(&browser.get("/guests").await.unwrap(), StatusCode::OK);
+            times.push(begun.elapsed());
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        times.sort_unstable();
+        times[58]
+    };
+    let before = measured("192.0.2.1").await;
+    let (sent, throttled) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut flood = JoinSet::new();
+    let begun = Instant::now();
+    for _ in 0..10 {
+        let mut browser = site
+            .browser("flooded")
+            .with_header("x-forwarded-for", "192.0.2.66");
+        let (sent, throttled, stop) =
+            (Arc::clone(&sent), Arc::clone(&throttled), Arc::clone(&stop));
+        flood.spawn(async move {
+            // Ten times a hundred in a second.
+            let mut tick = tokio::time::interval(Duration::from_millis(10));
+            while !stop.load(Ordering::Relaxed) {
+                tick.tick().await;
+                let page = browser.get("/guests").await.unwrap();
+                sent.fetch_add(1, Ordering::Relaxed);
+                if page.status == StatusCode::TOO_MANY_REQUESTS {
+                    assert!(page.header("retry-after").parse::<u64>().unwrap() >= 1);
+                    throttled.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+    let beside = measured("192.0.2.2").await;
+    stop.store(true, Ordering::Relaxed);
+    while let Some(ended) = flood.join_next().await {
+        ended.unwrap();
+    }
+    let (sent, throttled) = (
+        sent.load(Ordering::Relaxed),
+        throttled.load(Ordering::Relaxed),
+    );
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "p99 alone {before:?}, beside {:.0} requests a second {beside:?}; {throttled} of {sent} throttled",
+        sent as f64 / seconds
+    );
+    let let_in = sent - throttled;
+    assert!(
+        let_in as f64 <= 100.0 + 20.0 * seconds + 5.0,
+        "{let_in} were let in within {seconds} s"
+    );
+    assert!(throttled * 2 > sent, "{throttled} of {sent}");
+    assert!(
+        beside <= before * 2 + NOISE,
+        "{beside:?} where {before:?} alone"
+    );
+}
