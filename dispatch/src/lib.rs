@@ -33,6 +33,8 @@ mod outcome;
 #[cfg(feature = "proxies")]
 pub mod proxies;
 pub mod push;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod rejection;
 mod reply;
 pub mod request;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
 
 use crate::connection::ConnectionId;
 use crate::push::broker::{Broker, MemberId};
@@ -77,6 +78,17 @@ impl Core {
 
     pub(crate) fn rooms(&self) -> Rooms<'_> {
         lock(&self.rooms)
+    }
+
+    /// Asks something of a room that has members on this node; else nothing.
+    pub(crate) async fn ask<T>(
+        &self,
+        room: &str,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        self.rooms().get(room)?.send(command(answer)).ok()?;
+        answered.await.ok()
     }
 
     /// Ends a room that has no members, unless somebody has asked something of it meanwhile.

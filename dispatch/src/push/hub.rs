@@ -15,7 +15,7 @@ use crate::push::core::{Core, Rooms};
 use crate::push::error::PushError;
 use crate::push::limits::PushLimits;
 use crate::push::outbox::Outbox;
-use crate::push::position::Position;
+use crate::push::position::{Epoch, Position};
 use crate::push::presence::{MemoryPresence, Presence, Present};
 use crate::push::pusher::Pusher;
 use crate::push::room::{Command, Joining, Task};
@@ -106,7 +106,9 @@ impl Hub {
     ///
     /// [`PushError::Unavailable`] on the classic wire, and before a connection has shown its wire;
     /// [`PushError::TooManyRooms`], [`PushError::BadRoom`], [`PushError::Closed`]; and when the
-    /// broker or the presence store fails: it is not in the room then.
+    /// broker or the presence store fails: it is not in the room then. While they
+    /// [are away](crate::push::broker::BrokerError::is_away) it is, on this node alone; the position
+    /// of a room that was not known is then one that ends with a gap notice.
     ///
     /// # Cancel safety
     ///
@@ -266,7 +268,14 @@ impl Hub {
                 // Subscribed first: what is published before the position is known comes twice,
                 // and not never.
                 let subscription = self.core.broker.subscribe(room, None).await?;
-                let last = self.core.broker.position(room).await?;
+                let last = match self.core.broker.position(room).await {
+                    // Its members are told when the broker is back: it has another epoch.
+                    Err(error) if error.is_away() => Position {
+                        epoch: Epoch::generate(),
+                        seq: 0,
+                    },
+                    position => position?,
+                };
                 let mut rooms = self.core.rooms();
                 match self.enter_found(&mut rooms, outbox, &name, &mut command) {
                     Some(entered) => entered?,
@@ -286,7 +295,13 @@ impl Hub {
             }
         };
         if !is_new {
-            return Ok(self.core.broker.position(room).await?);
+            return match self.core.broker.position(room).await {
+                Err(error) if error.is_away() => {
+                    let position = self.core.ask(room, Command::Position).await;
+                    position.ok_or(PushError::Broker(error))
+                }
+                position => Ok(position?),
+            };
         }
         match joining.await {
             Ok(Ok(position)) => Ok(position),

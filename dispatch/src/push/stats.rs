@@ -20,6 +20,12 @@ pub struct PushStats {
     pub disconnected: u64,
     /// Gap notices that were handed to the network.
     pub gaps: u64,
+    /// Messages to rooms that were handed to the members on this node alone, since the broker was
+    /// away.
+    pub local: u64,
+    /// Comings, goings and questions about who is present that went by this node alone, since the
+    /// presence store was away.
+    pub presence_local: u64,
 }
 
 /// The same, while it is being counted.
@@ -31,6 +37,8 @@ pub(crate) struct Counters {
     waited: AtomicU64,
     disconnected: AtomicU64,
     gaps: AtomicU64,
+    local: AtomicU64,
+    presence_local: AtomicU64,
 }
 
 impl Counters {
@@ -64,6 +72,14 @@ impl Counters {
         metrics::slow_reader("disconnected");
     }
 
+    pub(crate) fn local(&self) {
+        self.local.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn presence_local(&self) {
+        self.presence_local.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn stats(&self) -> PushStats {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PushStats {
@@ -73,6 +89,8 @@ impl Counters {
             waited: load(&self.waited),
             disconnected: load(&self.disconnected),
             gaps: load(&self.gaps),
+            local: load(&self.local),
+            presence_local: load(&self.presence_local),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Backoff {
     }
 
     /// A wait after so many failures.
-    pub(super) fn wait(&self, failures: u32) -> Duration {
+    pub(crate) fn wait(&self, failures: u32) -> Duration {
         // Without randomness the whole bound: late is better than all at once.
         let part = getrandom::u32().map_or(1.0, |n| f64::from(n) / f64::from(u32::MAX));
         self.bound(failures).mul_f64(part)

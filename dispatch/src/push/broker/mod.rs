@@ -1,10 +1,13 @@
 //! What carries messages between nodes, and keeps them for those who come again.
 //!
 //! A [`Broker`] gives each message of a room its number and keeps the last ones. The hub of every
-//! node on which a room has members subscribes to it. [`MemoryBroker`] is that of one node.
+//! node on which a room has members subscribes to it. [`MemoryBroker`] is that of one node, and
+//! `RedisBroker`, with the feature `redis`, that of many.
 
 mod conformance;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,6 +21,8 @@ use crate::push::slow::SlowReader;
 
 pub use conformance::check_broker;
 pub use memory::MemoryBroker;
+#[cfg(feature = "redis")]
+pub use redis::RedisBroker;
 
 /// A message to the members of a room, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +143,19 @@ pub trait Broker: Send + Sync + 'static {
         room: &str,
         after: Option<&Position>,
     ) -> Result<Box<dyn Subscription>, BrokerError>;
+
+    /// Leaves out so many numbers of a room's stream, so that its readers, on every node, are told
+    /// of a gap: in their place stands what reached the members of one node alone while the broker
+    /// [was away](BrokerError::is_away). By default nothing is done, which is right for a broker
+    /// that never is.
+    ///
+    /// # Errors
+    ///
+    /// When it may not have been done.
+    async fn skip(&self, room: &str, count: u64) -> Result<(), BrokerError> {
+        let _ = (room, count);
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -175,6 +193,10 @@ impl<B: Broker + ?Sized> Broker for Arc<B> {
     ) -> Result<Box<dyn Subscription>, BrokerError> {
         (**self).subscribe(room, after).await
     }
+
+    async fn skip(&self, room: &str, count: u64) -> Result<(), BrokerError> {
+        (**self).skip(room, count).await
+    }
 }
 
 /// The messages of a room as they come. It ends when it is dropped.
@@ -200,6 +222,7 @@ pub trait Subscription: Send + Sync {
 pub struct BrokerError {
     #[source]
     cause: Box<dyn Error + Send + Sync>,
+    is_away: bool,
 }
 
 impl BrokerError {
@@ -207,6 +230,32 @@ impl BrokerError {
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             cause: cause.into(),
+            is_away: false,
+        }
+    }
+
+    /// The broker cannot be reached, and nothing was sent to it: what it was asked was not done,
+    /// and will not be.
+    pub fn away(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            cause: cause.into(),
+            is_away: true,
+        }
+    }
+
+    /// Whether it [was away](Self::away).
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.is_away
+    }
+}
+
+impl Delivery {
+    /// Bytes of its message, which a queue counts.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Kept(_, publication) | Self::Passing(publication) => publication.data.len(),
+            Self::Lost => 0,
         }
     }
 }

@@ -6,6 +6,8 @@
 mod conformance;
 mod diff;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ use crate::push::broker::MemberId;
 pub use conformance::check_presence;
 pub use diff::PresenceDiff;
 pub use memory::MemoryPresence;
+#[cfg(feature = "redis")]
+pub use redis::RedisPresence;
 
 /// Somebody who is here.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -135,6 +139,7 @@ impl<P: Presence + ?Sized> Presence for Arc<P> {
 pub struct PresenceError {
     #[source]
     cause: Box<dyn Error + Send + Sync>,
+    is_away: bool,
 }
 
 impl PresenceError {
@@ -142,7 +147,23 @@ impl PresenceError {
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             cause: cause.into(),
+            is_away: false,
         }
+    }
+
+    /// The store cannot be reached, and nothing was sent to it. A hub then goes by those who are
+    /// present on its own node, until the store is back.
+    pub fn away(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            cause: cause.into(),
+            is_away: true,
+        }
+    }
+
+    /// Whether it [was away](Self::away).
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.is_away
     }
 }
 

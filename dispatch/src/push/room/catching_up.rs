@@ -134,7 +134,7 @@ impl Task {
             self.last = first;
             self.reach();
         }
-        let all = history.publications.len() < THE_ROOMS;
+        let now = history.position;
         for (seq, publication) in history.publications {
             if seq > self.last.seq {
                 let epoch = self.last.epoch.clone();
@@ -142,7 +142,9 @@ impl Task {
                     .await;
             }
         }
-        if again || !all {
+        // There are more than came, or a hole behind them.
+        let is_short = now.epoch == self.last.epoch && now.seq > self.last.seq;
+        if again || is_short {
             self.mend();
         }
     }

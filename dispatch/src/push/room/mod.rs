@@ -12,6 +12,7 @@
 //! A member that falls behind costs nothing: what it has not got stands in the history, which all
 //! share. It catches up from there, as one does who comes again with a position.
 
+mod alone;
 mod attendance;
 mod catching_up;
 mod task;
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 use std::sync::Arc;
 
 use crate::connection::ConnectionId;
+use crate::push::broker::Publication;
 use crate::push::error::PushError;
 use crate::push::outbox::Outbox;
 use crate::push::position::Position;
@@ -38,6 +40,13 @@ pub(crate) enum Command {
     },
     /// This member's queue has room again.
     CatchUp(ConnectionId),
+    /// Hand this to the members on this node alone, and tell to how many. Whoever asks waits for
+    /// the answer, so that it asks once at a time.
+    Local(Publication, oneshot::Sender<usize>),
+    /// Tell who of this node is present.
+    Present(oneshot::Sender<Vec<Present>>),
+    /// Tell up to where all has been handed out.
+    Position(oneshot::Sender<Position>),
     /// Tell when all up to this position has been handed to the members' queues.
     Reach(Position, oneshot::Sender<()>),
     /// Everybody leaves, and the room ends.

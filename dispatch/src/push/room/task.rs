@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
+use super::alone::Alone;
 use super::attendance::Attendance;
 use super::{Command, Joining};
 use crate::connection::ConnectionId;
@@ -44,6 +45,8 @@ pub(crate) struct Task {
     pub(super) is_mending: bool,
     /// Something was missing while it was being mended.
     pub(super) mend_again: bool,
+    /// What went to the members of this node alone, and has still to be told of.
+    pub(super) alone: Alone,
     waiting: Vec<(Position, oneshot::Sender<()>)>,
 }
 
@@ -73,6 +76,8 @@ pub(super) enum Done {
     /// The broker's position.
     Checked(Result<Position, BrokerError>),
     Attended(super::attendance::Attended),
+    /// So many messages are told of, which went to this node alone.
+    Told(u64, Result<(), BrokerError>),
 }
 
 /// The subscription, made again when it is over.
@@ -105,6 +110,7 @@ impl Task {
             looks: 0,
             is_mending: false,
             mend_again: false,
+            alone: Alone::default(),
             waiting: Vec::new(),
         }
     }
@@ -119,7 +125,7 @@ impl Task {
             }
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command),
+                    Some(command) => self.obey(command).await,
                     // The hub keeps the other end for as long as the room is among its rooms.
                     None => return,
                 },
@@ -127,7 +133,7 @@ impl Task {
                     self.delivered(delivery).await;
                 }
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.done(done).await,
-                _ = heartbeat.tick(), if !self.attendance.is_empty() => {
+                _ = heartbeat.tick(), if self.attendance.has_beats() => {
                     self.attendance.beat();
                     self.attend();
                 }
@@ -137,10 +143,13 @@ impl Task {
     }
 
     fn is_idle(&self) -> bool {
-        self.members.is_empty() && self.attendance.is_done() && self.waiting.is_empty()
+        self.members.is_empty()
+            && self.attendance.is_done()
+            && self.waiting.is_empty()
+            && (self.alone.is_told() || self.core.is_stopping())
     }
 
-    fn obey(&mut self, command: Command) {
+    async fn obey(&mut self, command: Command) {
         match command {
             Command::Join(joining) => self.join(*joining),
             Command::Leave { connection, done } => {
@@ -154,6 +163,17 @@ impl Task {
                 }
             }
             Command::CatchUp(connection) => self.catch_up(connection),
+            Command::Local(publication, handed) => {
+                let members = self.hand_out_alone(publication).await;
+                // Whoever asked may have gone.
+                let _ = handed.send(members);
+            }
+            Command::Present(here) => {
+                let _ = here.send(self.attendance.list());
+            }
+            Command::Position(position) => {
+                let _ = position.send(self.last.clone());
+            }
             Command::Reach(position, reached) => {
                 self.waiting.push((position, reached));
                 self.reach();
@@ -215,15 +235,20 @@ impl Task {
             Done::Looked(connection, look, history) => self.looked(connection, look, history).await,
             Done::Mended(history) => self.mended(history).await,
             Done::Checked(Ok(position)) => {
+                self.tell_of_alone();
                 if position != self.last && !self.is_ahead(&position) {
                     self.mend();
                 }
             }
             Done::Checked(Err(error)) => complain(&error),
             Done::Attended(attended) => {
-                self.attendance.attended(attended);
+                let to_tell = self.attendance.attended(attended);
                 self.attend();
+                for publication in to_tell {
+                    self.hand_out(publication, None).await;
+                }
             }
+            Done::Told(count, told) => self.told(count, told),
         }
     }
 
@@ -234,7 +259,10 @@ impl Task {
 
     async fn delivered(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Lost => self.mend(),
+            Delivery::Lost => {
+                self.mend();
+                self.tell_of_alone();
+            }
             Delivery::Passing(publication) => self.hand_out(publication, None).await,
             Delivery::Kept(position, publication) => {
                 let same = position.epoch == self.last.epoch;

@@ -42,15 +42,6 @@ struct Kept {
     publication: Publication,
 }
 
-impl Delivery {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Kept(_, publication) | Self::Passing(publication) => publication.data.len(),
-            Self::Lost => 0,
-        }
-    }
-}
-
 impl Stream {
     pub(super) fn new(in_all: &Arc<AtomicUsize>) -> Self {
         Self {
