@@ -21,6 +21,8 @@ mod manager;
 mod memory;
 mod policy;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod store;
 
 pub use conformance::check_store;
@@ -31,4 +33,6 @@ pub use manager::SessionManager;
 pub use memory::MemoryStore;
 pub use policy::{Lifetime, SessionPolicy};
 pub use record::Session;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
 pub use store::{SessionStore, StoreError};
