@@ -102,7 +102,7 @@ run_tests() {
     local filter=() status summary
     if type -P cargo-nextest >/dev/null; then
         # The quick run leaves out, by name, what needs a server.
-        [ "$mode" != quick ] || filter=(-E 'not test(/on_(mysql|postgres)/)')
+        [ "$mode" != quick ] || filter=(-E 'not test(/on_(mysql|postgres|redis)/)')
         cargo nextest run --config-file tests/nextest.toml $everything --no-fail-fast "${filter[@]+"${filter[@]}"}"
         status=$?
         summary=$(grep -E '^ +Summary ' "$log" | tail -n 1)
@@ -111,7 +111,7 @@ run_tests() {
         return $status
     fi
     note "by cargo test, since cargo-nextest is absent"
-    [ "$mode" != quick ] || filter=(--skip on_mysql --skip on_postgres)
+    [ "$mode" != quick ] || filter=(--skip on_mysql --skip on_postgres --skip on_redis)
     # Says which package a test program belongs to, which cargo's own lines do not.
     cargo test $everything --tests --no-run --message-format=json >"$logs/artifacts.json" || return 1
     cargo test $everything --tests --no-fail-fast -- "${filter[@]+"${filter[@]}"}"

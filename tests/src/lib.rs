@@ -9,6 +9,7 @@
 //! | [`peer`] | a peer that speaks raw bytes |
 //! | [`postgres`] | a PostgreSQL of a test's own, to crash |
 //! | [`proxy`] | a network that fails |
+//! | [`redis`] | a Redis of a test's own, to stop and to crash |
 //! | [`results`] | which tests ran, out of a test runner's log |
 //! | [`trace`] | system calls: traced, made to fail, replayed on the model of a disk |
 
@@ -19,6 +20,7 @@ pub mod hostile;
 pub mod peer;
 pub mod postgres;
 pub mod proxy;
+pub mod redis;
 pub mod results;
 pub mod trace;
 

@@ -76,8 +76,11 @@ fn count_databases(results: &Results, quick: bool) -> bool {
 
 /// By convention a part of such a test's name says so.
 fn needs_server(name: &str) -> bool {
-    name.split("::")
-        .any(|part| part.contains("on_postgres") || part.contains("on_mysql"))
+    name.split("::").any(|part| {
+        ["on_mysql", "on_postgres", "on_redis"]
+            .iter()
+            .any(|on| part.contains(on))
+    })
 }
 
 fn read(path: &str) -> String {

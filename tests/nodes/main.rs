@@ -1,0 +1,6 @@
+//! Many nodes that share a Redis.
+
+mod conformance;
+mod outage;
+mod sessions;
+mod world;
