@@ -1,6 +1,9 @@
 //! Many nodes that share a Redis.
 
 mod conformance;
+mod crowd;
+mod lossy;
 mod outage;
+mod processes;
 mod sessions;
 mod world;

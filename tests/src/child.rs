@@ -100,6 +100,26 @@ impl Child {
         self.process.wait().await
     }
 
+    /// Asks it to end, by SIGTERM, and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub async fn terminate(mut self) -> io::Result<ExitStatus> {
+        let pid = self.pid().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().await?;
+        self.process.wait().await
+    }
+
+    /// Waits for its end, of whatever kind.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub async fn ended(mut self) -> io::Result<ExitStatus> {
+        self.process.wait().await
+    }
+
     /// Memory in RAM now, in bytes.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! | [`databases`] | whether the orm suite was the same on every database |
 //! | [`faults`] | the rows of `faults.toml` |
 //! | [`hostile`] | a peer that breaks every rule, and what has to come back |
+//! | [`node`] | a small server of which many share a Redis: its messages, and how it is started |
 //! | [`peer`] | a peer that speaks raw bytes |
 //! | [`postgres`] | a PostgreSQL of a test's own, to crash |
 //! | [`proxy`] | a network that fails |
@@ -17,6 +18,7 @@ pub mod child;
 pub mod databases;
 pub mod faults;
 pub mod hostile;
+pub mod node;
 pub mod peer;
 pub mod postgres;
 pub mod proxy;
