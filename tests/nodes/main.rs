@@ -4,6 +4,7 @@ mod conformance;
 mod crowd;
 mod lossy;
 mod outage;
+mod posts;
 mod processes;
 mod sessions;
 mod world;

@@ -9,6 +9,7 @@ use packetboat_dispatch::push::{Join, Position, PushError, PushLimits, Sent, Slo
 use packetboat_tests::redis::Redis;
 use tokio::time::timeout;
 
+use crate::lossy::Lossy;
 use crate::world::{ROOM, SOON, Said, handle, hub, member, next, quick, until};
 
 /// What a call may take while Redis is away: its limit, and something for this machine.
@@ -271,14 +272,58 @@ async fn what_is_said_while_the_connection_is_lost_is_fetched() {
     };
     let [here, there] = [(); 2].map(|()| hub(&handle(&redis.url(), "cut"), limits.clone()));
     let (_ann, mut to_ann, _) = member(&here, Join::default()).await;
-    for n in 1..=200 {
-        if n % 20 == 10 {
-            redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-        }
+    for n in 1..=30 {
+        redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
         keep(&there, n).await;
+        // Before anything comes behind it that would show the hole.
+        let pushed = next(&mut to_ann).await.expect("nothing is lost");
+        assert_eq!(pushed.message.n, n);
     }
-    let all: Vec<u64> = (1..=200).collect();
-    assert_eq!(gaps_until(&mut to_ann, 200).await, (0, all));
+}
+
+#[tokio::test]
+async fn what_no_channel_brings_is_found_by_looking() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let lossy = Lossy::start(redis.addr(), 1).await;
+    let hub = hub(&handle(&redis.url_by(lossy.addr), "mute"), quick());
+    let (_ann, mut to_ann, _) = member(&hub, Join::default()).await;
+    for n in 1..=3 {
+        keep(&hub, n).await;
+        let began = Instant::now();
+        let pushed = next(&mut to_ann).await.expect("nothing is lost");
+        assert_eq!(pushed.message.n, n);
+        // A look every half second.
+        assert!(began.elapsed() < Duration::from_secs(1));
+    }
+    assert_eq!(lossy.lost(), 3);
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_with_what_it_had_before_is_not_believed() {
+    let Some(mut redis) = Redis::start().await else {
+        return;
+    };
+    let hub = hub(&handle(&redis.url(), "snapshot"), quick());
+    let (_ann, mut to_ann, _) = member(&hub, Join::default()).await;
+    keep(&hub, 1).await;
+    redis.command(&["SAVE"]).await;
+    for n in 2..=5 {
+        keep(&hub, n).await;
+    }
+    for n in 1..=5 {
+        assert_eq!(next(&mut to_ann).await.expect("no gap").message.n, n);
+    }
+    redis.crash();
+    redis.start_again().await;
+    // Its numbers would be 2 to 6 again.
+    keep_again(&hub, 6).await;
+    for n in 7..=10 {
+        keep(&hub, n).await;
+    }
+    let (gaps, numbers) = gaps_until(&mut to_ann, 10).await;
+    assert_eq!((gaps, numbers), (1, vec![6, 7, 8, 9, 10]));
 }
 
 #[tokio::test]

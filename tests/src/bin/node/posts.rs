@@ -69,9 +69,11 @@ impl Posts {
     pub(crate) async fn post(&self, room: &str, text: String) -> Result<Posted, Rejection> {
         let row = retry(&self.db, async |tx| {
             let own = || Numbered::select().filter(numbered::name.eq(room));
-            own()
-                .update([numbered::last.set(numbered::last + 1)], &mut *tx)
-                .await?;
+            let next = numbered::last.set(numbered::last + 1);
+            if own().update([next], &mut *tx).await? == 0 {
+                let name = room.to_owned();
+                Numbered { name, last: 1 }.insert(&mut *tx).await?;
+            }
             let number = own().one(&mut *tx).await?.last;
             let mut row = Row {
                 id: 0,
