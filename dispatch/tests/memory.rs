@@ -163,89 +163,181 @@ fn an_idle_connection_costs_a_few_kibibytes_more_through_tls() {
     });
 }
 
-/// WebSockets that have been answered once, and then say nothing. Their other ends are sockets alone.
+/// WebSockets, by clients that are sockets alone.
 #[cfg(feature = "web")]
-#[test]
-fn an_idle_websocket_costs_at_most_four_and_a_half_kibibytes() {
+mod websockets {
     use packetboat_dispatch::web::{self, SocketOptions};
     use packetboat_dispatch::{Limits, Server};
+    use std::net::SocketAddr;
+    use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
-    const MANY: usize = 1_000;
-    const MOST: usize = 4_608;
+    use super::*;
+
     const OPEN: &[u8] =
         b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    /// A mask of zeros changes nothing.
-    const ASK: &[u8] = b"\x81\x97\0\0\0\0{\"id\":1,\"type\": \"list\"}";
-    const PREFACE: &[u8] = b"\x82\x88\0\0\0\0\xb0\xa7\xb0\xa7\x01\x01\0\0";
+    const PREFACE: &[u8] = b"\xb0\xa7\xb0\xa7\x01\x01\0\0";
 
-    let _alone = ALONE.lock().expect("no panic");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
+    #[derive(Deserialize, Message)]
+    #[message(type = "big", reply = String)]
+    struct Big {}
+
+    async fn big(_: Big) -> String {
+        "x".repeat(500_000)
+    }
+
+    /// A frame of a client. A mask of zeros changes nothing.
+    fn frame(opcode: u8, message: &[u8]) -> Vec<u8> {
+        let mut frame = vec![0x80 | opcode];
+        match message.len() {
+            len @ ..126 => frame.push(0x80 | len as u8),
+            len => {
+                frame.push(0x80 | 126);
+                frame.extend((len as u16).to_be_bytes());
+            }
+        }
+        frame.extend([0; 4]);
+        frame.extend(message);
+        frame
+    }
+
+    async fn serve() -> SocketAddr {
         let server = Server::bind("127.0.0.1:0").await.expect("a free port");
         let addr = server.local_addr().expect("bound");
         let socket = web::socket(SocketOptions::new().without_origin());
         let server = server.web(axum::Router::new().route("/", socket));
-        let app = Dispatcher::new(()).allow(Anyone, |group| group.on(list));
-        let limits = Limits {
-            connections_per_ip: 4 * MANY,
+        let app = Dispatcher::new(()).allow(Anyone, |group| group.on(list).on(big));
+        let mut limits = Limits {
+            connections_per_ip: 10_000,
             ..Limits::default()
         };
+        limits.wire.write_time = Duration::from_secs(1);
         tokio::spawn(server.limits(limits).serve(app));
-        let idle = async |first: &[u8], answer: &[u8]| {
-            let mut stream = TcpStream::connect(addr).await.expect("a server");
-            stream.write_all(OPEN).await.expect("the server reads");
-            let mut seen = Vec::new();
-            while !seen.ends_with(b"\r\n\r\n") {
-                seen.push(stream.read_u8().await.expect("an answer"));
-            }
-            assert!(seen.starts_with(b"HTTP/1.1 101 "));
-            stream.write_all(first).await.expect("the server reads");
-            let mut seen = vec![0; answer.len()];
-            stream.read_exact(&mut seen).await.expect("an answer");
-            assert_eq!(seen, answer);
-            // This end costs nothing that counts.
-            stream.into_std().expect("it is registered")
-        };
-        let plain = async || {
-            let mut stream = TcpStream::connect(addr).await.expect("a server");
-            let ask = b"\x10\0\0\0{\"type\": \"list\"}";
-            stream.write_all(ask).await.expect("the server reads");
-            stream.read_exact(&mut [0; 4]).await.expect("an answer");
-            stream.into_std().expect("it is registered")
-        };
-        let text = async || idle(ASK, b"\x81\x12{\"id\":1,\"reply\":0}").await;
-        let binary = async || idle(PREFACE, b"\x82\x08\xb0\xa7\xb0\xa7\x01\x01\0\x80").await;
-        let mut held = Vec::with_capacity(4 * MANY);
-        // What is made once, and the room that tables grow to.
-        for _ in 0..MANY / 4 {
-            held.push(text().await);
-            held.push(binary().await);
+        addr
+    }
+
+    async fn open(addr: SocketAddr) -> TcpStream {
+        let mut stream = TcpStream::connect(addr).await.expect("a server");
+        stream.write_all(OPEN).await.expect("the server reads");
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"\r\n\r\n") {
+            seen.push(stream.read_u8().await.expect("an answer"));
         }
-        let mut each = Vec::new();
-        for kind in 0..3 {
-            let before = NOW.load(Ordering::SeqCst);
+        assert!(seen.starts_with(b"HTTP/1.1 101 "));
+        stream
+    }
+
+    /// One that has said this, and has been answered so. This end of it costs nothing that counts.
+    async fn idle(addr: SocketAddr, frames: &[u8], answer: &[u8]) -> std::net::TcpStream {
+        let mut stream = open(addr).await;
+        stream.write_all(frames).await.expect("the server reads");
+        let mut seen = vec![0; answer.len()];
+        stream.read_exact(&mut seen).await.expect("an answer");
+        assert_eq!(seen, answer);
+        stream.into_std().expect("it is registered")
+    }
+
+    async fn plain(addr: SocketAddr) -> std::net::TcpStream {
+        let mut stream = TcpStream::connect(addr).await.expect("a server");
+        let ask = b"\x10\0\0\0{\"type\": \"list\"}";
+        stream.write_all(ask).await.expect("the server reads");
+        stream.read_exact(&mut [0; 4]).await.expect("an answer");
+        stream.into_std().expect("it is registered")
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("a runtime")
+    }
+
+    #[test]
+    fn an_idle_websocket_costs_at_most_four_and_a_half_kibibytes() {
+        const MANY: usize = 1_000;
+        const MOST: usize = 4_608;
+        let _alone = ALONE.lock().expect("no panic");
+        let ask = br#"{"id":1,"type": "list"}"#;
+        let answer = b"\x81\x12{\"id\":1,\"reply\":0}";
+        let text = frame(1, ask);
+        // A long message, and then a short one: what the long one needed is given back.
+        let mut long = frame(
+            1,
+            format!("{{{}{}", " ".repeat(60_000), "\"id\":1,\"type\": \"list\"}").as_bytes(),
+        );
+        long.extend(&text);
+        let twice = [&answer[..], answer].concat();
+        let binary = frame(2, PREFACE);
+        let preface = b"\x82\x08\xb0\xa7\xb0\xa7\x01\x01\0\x80";
+        runtime().block_on(async {
+            let addr = serve().await;
+            let mut held = Vec::with_capacity(8 * MANY);
+            // What is made once, and the room that tables grow to.
             for _ in 0..MANY {
-                held.push(match kind {
-                    0 => plain().await,
-                    1 => text().await,
-                    _ => binary().await,
-                });
+                held.push(idle(addr, &text, answer).await);
             }
-            // Whoever connects last is served last.
-            drop(plain().await);
-            each.push((NOW.load(Ordering::SeqCst) - before) / MANY);
-        }
-        let [plain, text, binary] = each[..] else {
-            unreachable!("three kinds")
-        };
-        eprintln!("plain {plain}, text {text}, binary {binary}");
-        assert!(text <= MOST, "{text} for text");
-        assert!(binary <= MOST, "{binary} for binary");
-    });
+            let mut each = Vec::new();
+            for kind in 0..4 {
+                let before = NOW.load(Ordering::SeqCst);
+                let many = if kind == 2 { MANY / 20 } else { MANY };
+                for _ in 0..many {
+                    held.push(match kind {
+                        0 => plain(addr).await,
+                        1 => idle(addr, &text, answer).await,
+                        2 => idle(addr, &long, &twice).await,
+                        _ => idle(addr, &binary, preface).await,
+                    });
+                }
+                // Whoever connects last is served last.
+                drop(plain(addr).await);
+                each.push((NOW.load(Ordering::SeqCst) - before) / many);
+            }
+            let [plain, text, long, binary] = each[..] else {
+                unreachable!("four kinds")
+            };
+            eprintln!("plain {plain}, text {text}, after a long one {long}, binary {binary}");
+            for cost in [text, long, binary] {
+                assert!(cost <= MOST, "{cost}");
+            }
+        });
+    }
+
+    #[test]
+    fn whoever_floods_and_does_not_read_costs_a_bounded_amount() {
+        /// What a connection may hold of its peer's and of its own: messages of 64 KiB and replies of
+        /// a megabyte, a few of each.
+        const MOST: usize = 8 << 20;
+        let _alone = ALONE.lock().expect("no panic");
+        let pings = frame(9, &[b'x'; 125]).repeat(100);
+        let wrong = frame(1, b"").repeat(100);
+        let asking = frame(1, br#"{"id":1,"type":"big"}"#).repeat(100);
+        runtime().block_on(async {
+            let addr = serve().await;
+            drop(plain(addr).await);
+            for (name, frames, most) in [
+                ("pings", &pings, 2_000),
+                ("what is no request", &wrong, 2_000),
+                ("requests", &asking, 20),
+            ] {
+                let mut stream = open(addr).await;
+                let narrow = socket2::SockRef::from(&stream).set_recv_buffer_size(4096);
+                narrow.expect("a socket");
+                let before = NOW.load(Ordering::SeqCst);
+                PEAK.store(before, Ordering::SeqCst);
+                let flooding = async {
+                    for _ in 0..most {
+                        if stream.write_all(frames).await.is_err() {
+                            break;
+                        }
+                    }
+                    std::future::pending::<()>().await;
+                };
+                // Longer than a peer may take nothing.
+                let _ = tokio::time::timeout(Duration::from_secs(2), flooding).await;
+                let cost = PEAK.load(Ordering::SeqCst) - before;
+                eprintln!("{name}: {cost}");
+                assert!(cost <= MOST, "{name}: {cost}");
+            }
+        });
+    }
 }

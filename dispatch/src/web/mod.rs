@@ -28,9 +28,8 @@
 //! connection closed: two hosts or none, chunks in HTTP/1.0, and whatever hyper refuses. Of one with a
 //! length and chunks the chunks count, and its connection is closed behind the answer.
 //!
-//! Files are served by tower-http's `ServeFile` and `ServeDir`. They answer a request for several
-//! ranges at once with 416; with `ignore_multi_range_requests` they send the whole file instead, which
-//! is what RFC 9110 has for a server that does not do several.
+//! Files are served by tower-http's `ServeFile` and `ServeDir`, behind the layer [`ranges`], without
+//! which they look at no `If-Range` and answer a request for several ranges with 416.
 //!
 //! # WebSocket
 //!
@@ -103,6 +102,7 @@ mod handshake;
 mod http;
 mod limits;
 mod options;
+mod ranges;
 mod socket;
 mod upgraded;
 
@@ -110,6 +110,7 @@ pub use axum;
 pub use handshake::socket;
 pub use limits::WebLimits;
 pub use options::SocketOptions;
+pub use ranges::ranges;
 pub use upgraded::Upgraded;
 
 pub(crate) use self::http::{Ended, serve_http};

@@ -3,6 +3,7 @@
 
 #[path = "../common/authority.rs"]
 mod authority;
+mod files;
 mod http;
 mod life;
 mod protocol;
