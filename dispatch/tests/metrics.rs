@@ -397,3 +397,40 @@ async fn a_cancel_and_a_deadline_have_outcomes_of_their_own() {
     let late = numbers.get("requests_total{outcome=deadline_exceeded,type=soft,wire=native}");
     assert_eq!(late + numbers.get(cancelled), 2.0);
 }
+
+#[cfg(feature = "web")]
+#[tokio::test]
+async fn a_connection_of_http_that_becomes_a_websocket_is_counted_as_each_in_turn() {
+    use packetboat_dispatch::web::{self, SocketOptions};
+
+    let recorder = DebuggingRecorder::new();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let mut numbers = Numbers::of(&recorder);
+    let server = Server::bind("127.0.0.1:0").await.expect("a free port");
+    let addr = server.local_addr().expect("bound");
+    let socket = web::socket(SocketOptions::new().without_origin());
+    let router = axum::Router::new().route("/socket", socket);
+    tokio::spawn(
+        server
+            .web(router)
+            .serve(common::dispatcher(World::default())),
+    );
+    let mut peer = TcpStream::connect(addr).await.expect("a server");
+    peer.write_all(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .expect("it reads");
+    numbers.until("connections_open{wire=http}", 1.0).await;
+    drop(peer);
+    numbers.until("connections_open{wire=http}", 0.0).await;
+    let url = format!("ws://{addr}/socket");
+    let client = packetboat_dispatch::NativeClient::connect_websocket(&url).await;
+    numbers.until("connections_open{wire=websocket}", 1.0).await;
+    assert_eq!(numbers.get("connections_open{wire=http}"), 0.0);
+    drop(client);
+    numbers.until("connections_open{wire=websocket}", 0.0).await;
+    for wire in ["http", "websocket"] {
+        let closed = format!("connections_closed_total{{reason=closed,wire={wire}}}");
+        assert_eq!(numbers.get(&closed), 1.0, "{wire}");
+    }
+    assert_eq!(numbers.get("connections_accepted_total{}"), 2.0);
+}

@@ -162,6 +162,7 @@ $target/debug/examples/tour
 $target/debug/examples/client
 $target/debug/examples/blocking_client
 $target/debug/examples/rooms
+$target/debug/examples/web
 COMMANDS
 }
 

@@ -33,6 +33,9 @@
 //!
 //! # WebSocket
 //!
+//! No extension and no subprotocol is agreed upon: compression costs memory for as long as a connection
+//! lives, and lets a stranger choose how much of it.
+//!
 //! The first message decides what a connection speaks. A later one of the other kind ends it with
 //! 1003.
 //!
@@ -104,6 +107,7 @@ mod limits;
 mod options;
 mod ranges;
 mod socket;
+mod stall;
 mod upgraded;
 
 pub use axum;

@@ -13,9 +13,12 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::raw::{BINARY, CLOSE, PING, PONG, TEXT, closed_with, frame, open, read, read_late};
-use crate::world::{Client, Plan, Running, Wait, settled};
+use crate::raw::{
+    BINARY, CLOSE, PING, PONG, TEXT, closed_with, frame, open, read, read_late, shake_hands,
+};
+use crate::world::{Client, PATIENCE, Plan, Running, Wait, World, settled};
 
 const ECHO: &str = r#"{"id":1,"type":"echo","text":"hi"}"#;
 
@@ -68,7 +71,8 @@ async fn a_peer_that_has_vanished_is_pinged_and_then_closed() {
         let waited = begun.elapsed().as_secs();
         assert!((195..=210).contains(&waited), "{waited}");
         let begun = tokio::time::Instant::now();
-        let ended = server.ended.recv().await.expect("the server lives");
+        let ended = timeout(Duration::from_secs(1_000), server.ended.recv()).await;
+        let ended = ended.expect("in time").expect("the server lives");
         let waited = begun.elapsed().as_secs();
         tokio::time::resume();
         let after = Duration::from_secs(120);
@@ -226,22 +230,23 @@ async fn a_flood_of_pings_costs_nobody_their_turn() {
     let server = Plan::default().serve().await;
     let mut other = server.websocket().await;
     other.ask(ECHO).await;
-    let mut flood = open(&server).await;
+    let (mut read, mut write) = open(&server).await.into_split();
     let pings: Vec<u8> = (0..1000)
         .flat_map(|_| frame(PING, [b'x'; 125]).bytes())
         .collect();
     let flooding = tokio::spawn(async move {
-        // 26 MB of them. Their answers are not read.
-        for _ in 0..200 {
-            flood.write_all(&pings).await.expect("the server reads");
+        loop {
+            write.write_all(&pings).await.expect("the server reads");
         }
-        flood
     });
+    let draining =
+        tokio::spawn(async move { tokio::io::copy(&mut read, &mut tokio::io::sink()).await });
     let took = slowest(&mut other).await;
-    let mut flood = flooding.await.expect("no panic");
     assert!(took < Duration::from_secs(2), "{took:?}");
-    // It is served all the same: at least the first ping is answered.
-    assert_eq!(read(&mut flood).await, Some((PONG, vec![b'x'; 125])));
+    // It was served all the same.
+    assert!(!flooding.is_finished() && !draining.is_finished());
+    flooding.abort();
+    draining.abort();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -264,13 +269,49 @@ async fn a_peer_that_does_not_read_is_closed_in_time() {
             }
             stream
         });
-        let ended = server.end().await;
+        // Some 40,000 short answers fill the system's buffers, which takes a busy machine a while.
+        let ended = timeout(3 * PATIENCE, server.ended.recv()).await;
+        let ended = ended.expect("in time").expect("the server lives");
         assert!(
             matches!(&*ended, Disconnect::Failed(Error::WriteTimeout { .. })),
             "{} bytes: {ended:?}",
             text.len()
         );
         drop(asking.await.expect("no panic"));
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_slowly_gets_everything() {
+    const MANY: usize = 6;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("socket");
+    // Its buffers are small, so that what is taken is soon heard of.
+    let server = Server::bind_unix(&path).expect("a socket");
+    let mut limits = Limits::default();
+    limits.wire.write_time = Duration::from_millis(300);
+    let socket = web::socket(SocketOptions::new().without_origin());
+    let server = server
+        .limits(limits)
+        .web(axum::Router::new().route("/socket", socket));
+    tokio::spawn(server.serve(World::new().dispatcher()));
+    let mut stream = tokio::net::UnixStream::connect(&path)
+        .await
+        .expect("a server");
+    shake_hands(&mut stream).await;
+    let ask = frame(TEXT, r#"{"id":1,"type":"big","size":900000}"#).bytes();
+    stream
+        .write_all(&ask.repeat(MANY))
+        .await
+        .expect("the server reads");
+    // No message is through in the time in which some of it has to be taken.
+    let (mut got, mut space) = (0, vec![0; 64 * 1024]);
+    while got < MANY * 900_000 {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        match stream.read(&mut space).await.expect("it goes on") {
+            0 => panic!("closed after {got} bytes"),
+            n => got += n,
+        }
     }
 }
 

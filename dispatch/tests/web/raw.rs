@@ -1,6 +1,6 @@
 //! A client that makes its frames itself, and may make them wrong.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -119,6 +119,12 @@ pub(crate) fn closed_with(said: &Said) -> Option<u16> {
 /// A WebSocket of which only the handshake is done.
 pub(crate) async fn open(server: &Running) -> TcpStream {
     let mut stream = server.connect().await;
+    shake_hands(&mut stream).await;
+    stream
+}
+
+/// The handshake.
+pub(crate) async fn shake_hands(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let request = "GET /socket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -135,7 +141,6 @@ pub(crate) async fn open(server: &Running) -> TcpStream {
     // RFC 6455, 1.3 has this pair.
     let accept = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
     assert!(head.contains(accept), "{head}");
-    stream
 }
 
 /// One frame of the server's, or `None` at its end.

@@ -209,7 +209,7 @@ async fn secret(_: Secret) -> Text {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             hub: Hub::in_memory(),
             gate: Arc::default(),
@@ -218,7 +218,7 @@ impl World {
         }
     }
 
-    fn dispatcher(&self) -> Dispatcher<Self> {
+    pub(crate) fn dispatcher(&self) -> Dispatcher<Self> {
         Dispatcher::new(self.clone())
             .sessions(SessionManager::default())
             .allow(Anyone, |group| {

@@ -25,8 +25,6 @@ pub(super) struct Clock {
     sleep: Option<Pin<Box<Sleep>>>,
     heard_at: Option<Instant>,
     pinged_at: Option<Instant>,
-    /// Since when the peer has not taken an answer that is not the driver's.
-    stalled_since: Option<Instant>,
     /// The message that began at this time was late once.
     graced: Option<Instant>,
 }
@@ -38,14 +36,6 @@ pub(super) enum Due {
 }
 
 impl Clock {
-    /// Whether the peer takes an answer.
-    pub(super) fn taken(&mut self, taken: bool) {
-        self.stalled_since = match taken {
-            true => None,
-            false => self.stalled_since.or_else(|| Some(Instant::now())),
-        };
-    }
-
     /// The peer is not read from, and its silence does not count.
     pub(super) fn excuse(&mut self) {
         self.heard_at = None;
@@ -138,13 +128,6 @@ impl Clock {
                 sooner(until, Due::Over(Error::HeaderTimeout { after }));
             }
             None => self.graced = None,
-        }
-        if let Some(since) = self.stalled_since {
-            let after = limits.write_time;
-            sooner(
-                since.checked_add(after),
-                Due::Over(Error::WriteTimeout { after }),
-            );
         }
         (at, due)
     }

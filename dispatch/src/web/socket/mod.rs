@@ -27,7 +27,7 @@ use crate::metrics::Connection;
 use crate::web::http::linger;
 use crate::wire::{Speaks, Wire};
 use halves::{ReadHalf, WriteHalf};
-use over::{Over, farewell};
+use over::farewell;
 use stream::{Service, Socket};
 
 /// Bytes of one message that a client takes at least.
@@ -89,6 +89,9 @@ pub(super) fn inner_limits(wire: &Limits) -> Limits {
     Limits {
         ping_time: Duration::MAX,
         idle_time: Duration::MAX,
+        // Looked at where bytes leave: an answer is written as a whole message, and a peer may take
+        // a long one slowly.
+        write_time: Duration::MAX,
         ..wire.clone()
     }
 }
@@ -104,7 +107,7 @@ pub(crate) fn client_halves(carrier: Box<dyn Carrier>, limits: &Limits) -> (Read
 pub(crate) async fn serve_socket(shared: &Shared, mut opened: Box<Opened>) -> Disconnect {
     tracing::debug!("upgraded");
     let counted = opened.counted.take();
-    let (socket, mut driver) = begin(shared, opened);
+    let (socket, mut driver) = begin(shared, *opened);
     let running = AssertUnwindSafe(Box::pin(driver.run())).catch_unwind();
     let disconnect = running.await.unwrap_or(Disconnect::Panicked);
     // Its pushes end with it, and its sessions.
@@ -115,7 +118,7 @@ pub(crate) async fn serve_socket(shared: &Shared, mut opened: Box<Opened>) -> Di
 type Driver<'a> = Unordered<'a, ReadHalf, WriteHalf>;
 
 /// Not within the task, whose future would have room for all that passes through here.
-fn begin(shared: &Shared, opened: Box<Opened>) -> (halves::Shared, Box<Driver<'_>>) {
+fn begin(shared: &Shared, opened: Opened) -> (halves::Shared, Box<Driver<'_>>) {
     let Opened {
         peer,
         held,
@@ -124,7 +127,7 @@ fn begin(shared: &Shared, opened: Box<Opened>) -> (halves::Shared, Box<Driver<'_
         carried,
         id_key,
         ..
-    } = *opened;
+    } = opened;
     let Some(site) = &shared.web else {
         unreachable!("an upgrade begins with HTTP")
     };
@@ -148,7 +151,7 @@ async fn part(
     limits: &Limits,
 ) -> Disconnect {
     let over = socket.lock().take_over();
-    let disconnect = over.map_or(disconnect, Over::into_disconnect);
+    let disconnect = over.map_or(disconnect, |over| over.into_disconnect(limits));
     if let Some(counted) = counted {
         counted.closed(&disconnect);
     }

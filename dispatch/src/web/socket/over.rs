@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use packetboat_framing::Error;
+use packetboat_framing::{Error, Limits};
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
@@ -71,11 +71,14 @@ impl Over {
     }
 
     /// Why the connection ended.
-    pub(super) fn into_disconnect(self) -> Disconnect {
+    pub(super) fn into_disconnect(self, limits: &Limits) -> Disconnect {
         match self {
             Self::Closed => Disconnect::Closed,
             Self::Broken { code, reason } => Disconnect::WebSocket { code, reason },
             Self::Late(error) => Disconnect::Failed(error),
+            Self::Lost(io::ErrorKind::TimedOut) => Disconnect::Failed(Error::WriteTimeout {
+                after: limits.write_time,
+            }),
             Self::Lost(kind) => Disconnect::Failed(Error::Io(kind.into())),
         }
     }

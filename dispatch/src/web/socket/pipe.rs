@@ -4,6 +4,7 @@ use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::carrier::Carrier;
+use crate::web::stall::Stall;
 
 /// Bytes of one read.
 const READ: usize = 8 * 1024;
@@ -30,6 +32,7 @@ pub(super) struct Pipe {
     in_fragments: bool,
     /// Bytes have come since this was last looked at.
     heard: bool,
+    stall: Stall,
     /// When the message that is coming began, and how much of it has come.
     begun: Option<(Instant, u64)>,
 }
@@ -41,7 +44,7 @@ pub(super) struct Turn<'a, 'b> {
 }
 
 impl Pipe {
-    pub(super) fn new(carrier: Box<dyn Carrier>, read: Vec<u8>) -> Self {
+    pub(super) fn new(carrier: Box<dyn Carrier>, read: Vec<u8>, write_time: Duration) -> Self {
         Self {
             carrier,
             ahead: read,
@@ -49,6 +52,7 @@ impl Pipe {
             left: 0,
             in_fragments: false,
             heard: false,
+            stall: Stall::new(write_time),
             begun: None,
         }
     }
@@ -148,13 +152,15 @@ impl Read for Turn<'_, '_> {
 
 impl Write for Turn<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let carrier = &mut self.pipe.carrier;
-        blocking(Pin::new(carrier).poll_write(self.cx, bytes))
+        let pipe = &mut *self.pipe;
+        let written = Pin::new(&mut pipe.carrier).poll_write(self.cx, bytes);
+        blocking(pipe.stall.taken(self.cx, written))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let carrier = &mut self.pipe.carrier;
-        blocking(Pin::new(carrier).poll_flush(self.cx))
+        let pipe = &mut *self.pipe;
+        let flushed = Pin::new(&mut pipe.carrier).poll_flush(self.cx);
+        blocking(pipe.stall.taken(self.cx, flushed))
     }
 }
 

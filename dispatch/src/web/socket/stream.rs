@@ -6,6 +6,7 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use packetboat_framing::Limits;
@@ -58,6 +59,7 @@ pub(super) struct Socket {
     service: Option<Box<Service>>,
     clock: Clock,
     max_message: usize,
+    max_written: usize,
     /// Written, and not known to have left.
     queued: usize,
     /// An answer that is not the driver's has been written.
@@ -79,34 +81,44 @@ enum Mode {
 impl Socket {
     /// The server's side.
     pub(super) fn server(carrier: Box<dyn Carrier>, read: Vec<u8>, service: Service) -> Self {
-        let max_message = service.limits.max_message_bytes_before_login;
-        let mode = Mode::Undecided;
-        let service = Some(Box::new(service));
-        Self::new(Role::Server, carrier, read, mode, service, max_message)
+        let limits = &service.limits;
+        let max_message = limits.max_message_bytes_before_login;
+        // The longest answer as text, and what may come in one piece with it.
+        let max_written = limits
+            .max_message_bytes
+            .saturating_mul(2)
+            .saturating_add(16 * PIECE);
+        let pipe = Pipe::new(carrier, read, limits.write_time);
+        Self {
+            service: Some(Box::new(service)),
+            ..Self::new(
+                Role::Server,
+                pipe,
+                Mode::Undecided,
+                max_message,
+                max_written,
+            )
+        }
     }
 
     /// A client's side, which is binary.
     pub(super) fn client(carrier: Box<dyn Carrier>, read: Vec<u8>, max_message: usize) -> Self {
         let mode = Mode::Binary(Bytes::new());
-        Self::new(Role::Client, carrier, read, mode, None, max_message)
+        // Its transport has limits of time.
+        let pipe = Pipe::new(carrier, read, Duration::MAX);
+        Self::new(Role::Client, pipe, mode, max_message, 4 * PIECE)
     }
 
-    fn new(
-        role: Role,
-        carrier: Box<dyn Carrier>,
-        read: Vec<u8>,
-        mode: Mode,
-        service: Option<Box<Service>>,
-        max_message: usize,
-    ) -> Self {
+    fn new(role: Role, pipe: Pipe, mode: Mode, max_message: usize, max_written: usize) -> Self {
         Self {
-            context: context(role, max_message),
+            context: context(role, max_message, max_written),
             role,
-            pipe: Pipe::new(carrier, read),
+            pipe,
             mode,
-            service,
+            service: None,
             clock: Clock::default(),
             max_message,
+            max_written,
             queued: 0,
             owes: false,
             is_stretched: false,
@@ -161,12 +173,10 @@ impl Socket {
                 None => {}
             }
             if self.owes && self.flush(cx).is_pending() {
-                // Who breaks rules, and does not read what it is told, is not read from either.
-                self.clock.taken(false);
-                if self.tick(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                continue;
+                // Who does not read what it is answered here is not read from either: the codec
+                // would queue an answer to each ping.
+                self.clock.excuse();
+                return Poll::Pending;
             }
             if let Mode::Text(texts) = &mut self.mode
                 && texts.is_full(cx)
@@ -310,7 +320,8 @@ impl Socket {
                 let _ = self.flush(cx);
                 self.over = Some(Over::Closed);
             }
-            (Message::Ping(_) | Message::Pong(_) | Message::Frame(_), _) => {}
+            (Message::Ping(_), _) => self.owes = true,
+            (Message::Pong(_) | Message::Frame(_), _) => {}
         }
     }
 
@@ -354,7 +365,6 @@ impl Socket {
             }
         }
         (self.queued, self.owes) = (0, false);
-        self.clock.taken(true);
         Poll::Ready(())
     }
 
@@ -370,7 +380,7 @@ impl Socket {
             && self.flush(cx).is_ready()
             && self.over.is_none()
         {
-            self.context = context(self.role, self.max_message);
+            self.context = context(self.role, self.max_message, self.max_written);
             self.is_stretched = false;
         }
     }
@@ -406,20 +416,18 @@ impl Socket {
     }
 }
 
-fn context(role: Role, max_message: usize) -> WebSocketContext {
+fn context(role: Role, max_message: usize, max_written: usize) -> WebSocketContext {
     let mut config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
-        .write_buffer_size(PIECE);
+        .write_buffer_size(PIECE)
+        .max_write_buffer_size(max_written);
     limit(&mut config, max_message);
     WebSocketContext::new(role, Some(config))
 }
 
-/// What is written is bounded by the driver: a piece is begun when the last one has left. The largest
-/// is an answer as text, whole.
 fn limit(config: &mut WebSocketConfig, max_message: usize) {
     config.max_message_size = Some(max_message);
     config.max_frame_size = Some(max_message);
-    config.max_write_buffer_size = usize::MAX;
 }
 
 fn would_block(error: &tungstenite::Error) -> bool {
