@@ -105,7 +105,7 @@ async fn keys(hub: &Hub) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn while_redis_is_gone_a_node_goes_on_alone_and_all_are_told_of_the_gap() {
+async fn alone_while_redis_is_gone_a_node_goes_on_alone_and_all_are_told_of_the_gap() {
     let Some(mut redis) = Redis::start().await else {
         return;
     };
@@ -159,7 +159,7 @@ async fn while_redis_is_gone_a_node_goes_on_alone_and_all_are_told_of_the_gap() 
 }
 
 #[tokio::test]
-async fn a_redis_that_hangs_costs_no_call_more_than_its_limit_and_loses_nothing_in_silence() {
+async fn alone_a_redis_that_hangs_costs_no_call_more_than_its_limit_and_loses_nothing_in_silence() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -327,7 +327,7 @@ async fn a_redis_that_comes_back_with_what_it_had_before_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_server_starts_while_redis_is_down() {
+async fn alone_a_server_starts_while_redis_is_down() {
     let Some(mut redis) = Redis::start().await else {
         return;
     };

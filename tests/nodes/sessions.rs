@@ -103,7 +103,7 @@ async fn a_cached_session_asks_the_database_once_and_a_flush_logs_nobody_out() {
 }
 
 #[tokio::test]
-async fn without_redis_sessions_go_on_in_time() {
+async fn alone_without_redis_sessions_go_on_in_time() {
     let Some(mut redis) = Redis::start().await else {
         return;
     };
@@ -112,11 +112,12 @@ async fn without_redis_sessions_go_on_in_time() {
     here.insert(&ann).await.expect("stored");
     assert!(is_there(&there, &ann).await);
     redis.hang();
-    for _ in 0..3 {
-        let began = Instant::now();
+    // The first finds out, and the others wait no more.
+    let began = Instant::now();
+    for _ in 0..10 {
         assert!(is_there(&there, &ann).await);
-        assert!(began.elapsed() < Duration::from_millis(600));
     }
+    assert!(began.elapsed() < Duration::from_millis(700));
     redis.go_on();
     redis.crash();
     let began = Instant::now();
