@@ -88,12 +88,13 @@ function live(main) {
   function code(text) {
     const shown = find("code");
     if (!shown) return;
+    const picture = find("qr");
+    const fade = (isOld) => [shown, picture].forEach((one) => one.classList.toggle("old", isOld));
     shown.textContent = text;
-    shown.classList.remove("old");
+    fade(false);
     // A code that nobody replaces is no code: the page is cut off, and says so by itself.
     clearTimeout(fades);
-    fades = setTimeout(() => shown.classList.add("old"), graceTime);
-    const picture = find("qr");
+    fades = setTimeout(fade, graceTime, true);
     picture.src = `/classes/${number}/qr.svg?code=${encodeURIComponent(text)}`;
     picture.hidden = false;
     const bar = find("time");
