@@ -284,7 +284,9 @@ async fn a_wall_comes_back_after_its_server_has_gone() {
         window.until("return document.querySelector('[data-state]').textContent.startsWith('Reconnecting')").await;
         // A code that is no longer taken is not shown as if it were.
         window
-            .until("return document.querySelectorAll('[data-code].old, [data-qr].old').length === 2")
+            .until(
+                "return document.querySelectorAll('[data-code].old, [data-qr].old').length === 2",
+            )
             .await;
     }
     ann.picture("screen-cut").await;

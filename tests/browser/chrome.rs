@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities;
-use thirtyfour::extensions::cdp::ChromeDevTools;
 use thirtyfour::prelude::*;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -97,8 +96,7 @@ impl Driver {
             capabilities.add_arg(&argument).unwrap();
         }
         let driver = WebDriver::new(&self.url, capabilities).await.unwrap();
-        let tools = ChromeDevTools::new(driver.handle.clone());
-        let window = Window { driver, tools };
+        let window = Window { driver };
         window.size(1280, 900, 1).await;
         window
     }
@@ -119,7 +117,6 @@ impl Drop for Driver {
 #[derive(Debug)]
 pub(crate) struct Window {
     pub(crate) driver: WebDriver,
-    tools: ChromeDevTools,
 }
 
 impl Window {
@@ -145,10 +142,7 @@ impl Window {
     }
 
     async fn command(&self, name: &str, parameters: Value) {
-        self.tools
-            .execute_cdp_with_params(name, parameters)
-            .await
-            .unwrap();
+        self.driver.cdp().send_raw(name, parameters).await.unwrap();
     }
 
     /// Runs a script, and gives what it returns.
