@@ -111,7 +111,7 @@ impl School {
     }
 
     /// The code that comes next, with all of its time before it.
-    async fn next_code(&self, wall: &Window) -> String {
+    pub(crate) async fn next_code(&self, wall: &Window) -> String {
         let now = self.code(wall).await;
         let script = format!(
             "const code = document.querySelector('[data-code]').textContent; return code !== '{now}' && code"

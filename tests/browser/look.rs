@@ -35,12 +35,13 @@ async fn checkin_pages_are_readable_at_three_widths_and_in_the_dark() {
     teacher
         .open(&school.url(&format!("/classes/{class}/screen")))
         .await;
-    let code = school.code(&teacher).await;
     let form = school.url(&format!("/c/{class}"));
     look_at(&student, &form, "sign-in").await;
     school.sign_in(&student, class, "ABCDEF").await;
     look(&student, "sign-in-refused").await;
+    let code = school.next_code(&teacher).await;
     school.sign_in(&student, class, &code).await;
+    assert!(student.text("main").await.contains("Present"));
     look(&student, "signed-in").await;
     look_at(&student, &school.url("/"), "student").await;
     for (path, name) in [
@@ -53,6 +54,22 @@ async fn checkin_pages_are_readable_at_three_widths_and_in_the_dark() {
     ] {
         look_at(&teacher, &school.url(&path), name).await;
     }
+    // The switches, by a click: the language, and colours that are not the device's.
+    teacher.size(1280, 900, 1).await;
+    teacher
+        .open(&school.url(&format!("/classes/{class}")))
+        .await;
+    teacher.click("form[action='/lang'] button").await;
+    teacher
+        .until("return document.documentElement.lang === 'zh-CN'")
+        .await;
+    look(&teacher, "class-chinese").await;
+    teacher.size(1280, 900, 1).await;
+    teacher.click("button[name=theme][value=dark]").await;
+    teacher
+        .until("return document.documentElement.dataset.theme === 'dark'")
+        .await;
+    look(&teacher, "class-chinese-chosen-dark").await;
     teacher.close().await;
     student.close().await;
 }
