@@ -10,3 +10,4 @@ mod checkin;
 mod chrome;
 mod client;
 mod look;
+mod seeking;
