@@ -68,14 +68,14 @@ COMMANDS
 # The whole workspace with every feature but the benchmarks' peers, which are other ORMs, whole, and take minutes to build.
 # All steps choose the same: another choice of packages or features gives their dependencies other features, and all that
 # stands on those is built anew.
-features=packetboat-dispatch/metrics,packetboat-dispatch/redis,packetboat-dispatch/schema,packetboat-dispatch/tls,packetboat-dispatch/tower,packetboat-dispatch/web,packetboat-orm/mysql,packetboat-orm/postgres,packetboat-orm/sqlite,packetboat-orm/test
+features=packetboat-dispatch/metrics,packetboat-dispatch/proxies,packetboat-dispatch/redis,packetboat-dispatch/schema,packetboat-dispatch/tls,packetboat-dispatch/tower,packetboat-dispatch/web,packetboat-orm/mysql,packetboat-orm/postgres,packetboat-orm/sqlite,packetboat-orm/test
 everything="--workspace --no-default-features --features $features"
 
 # What is published also without features; a long run looks at each of them alone, and at the benchmarks with their peers.
 check_clippy() {
     local long=
     [ "$mode" != long ] || long=$(
-        for feature in orm/sqlite orm/postgres orm/mysql dispatch/metrics dispatch/redis dispatch/schema dispatch/tls dispatch/tower dispatch/web; do
+        for feature in orm/sqlite orm/postgres orm/mysql dispatch/metrics dispatch/proxies dispatch/redis dispatch/schema dispatch/tls dispatch/tower dispatch/web; do
             echo "cargo clippy -p packetboat-${feature%/*} --lib --features ${feature#*/} -- -D warnings"
         done
         echo "cargo clippy -p packetboat-bench --all-targets -- -D warnings"
@@ -151,6 +151,17 @@ play() {
     [ -z "$line" ] || count "${line%% *}" $((${line##* } - ${line%% *}))
     note "once built in $(elapsed "$began") s"
     [ "$(elapsed "$began" | cut -d. -f1)" -lt "$2" ] || return 1
+    return $status
+}
+
+# The story of the sites of many companies.
+run_website() {
+    local status line
+    cargo build --release -p website && cargo run --release -p website -- demo
+    status=$?
+    line=$(grep -oE '\b[0-9]+ of [0-9]+ in\b' "$log" | tail -n 1)
+    line=${line% in}
+    [ -z "$line" ] || count "${line%% *}" $((${line##* } - ${line%% *}))
     return $status
 }
 

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use packetboat_orm::{ModelExt, Scoped};
@@ -176,7 +177,7 @@ async fn spoofs_from_an_address_that_is_not_trusted_change_nothing() {
             site.addr(),
             &[
                 header,
-                b"GET / HTTP/1.1\r\nHost: spoofed.sites.test\r\n\r\n",
+                b"GET / HTTP/1.1\r\nHost: spoofed.sites.test\r\nConnection: close\r\n\r\n",
             ]
             .concat(),
         )
@@ -194,10 +195,10 @@ async fn spoofs_from_an_address_that_is_not_trusted_change_nothing() {
 async fn raw(addr: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(bytes).await.unwrap();
-    stream.shutdown().await.unwrap();
     let mut answer = Vec::new();
+    let reading = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer));
     // A reset is an answer too.
-    let _reset = stream.read_to_end(&mut answer).await;
+    let _reset = reading.await.expect("the server closes");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
