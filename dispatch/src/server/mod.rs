@@ -559,6 +559,8 @@ mod tests {
                 #[cfg(feature = "web")]
                 web: None,
             },
+            #[cfg(feature = "proxies")]
+            proxies: TrustedProxies::default(),
             on_connect: None,
             on_disconnect: None,
             #[cfg(feature = "web")]
