@@ -170,8 +170,8 @@ mod websockets {
     use packetboat_dispatch::{Limits, Server};
     use std::net::SocketAddr;
     use std::time::Duration;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
+    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+    use tokio::net::{TcpStream, UnixStream};
 
     use super::*;
 
@@ -206,6 +206,11 @@ mod websockets {
     async fn serve() -> SocketAddr {
         let server = Server::bind("127.0.0.1:0").await.expect("a free port");
         let addr = server.local_addr().expect("bound");
+        begin(server);
+        addr
+    }
+
+    fn begin(server: Server) {
         let socket = web::socket(SocketOptions::new().without_origin());
         let server = server.web(axum::Router::new().route("/", socket));
         let app = Dispatcher::new(()).allow(Anyone, |group| group.on(list).on(big));
@@ -215,11 +220,9 @@ mod websockets {
         };
         limits.wire.write_time = Duration::from_secs(1);
         tokio::spawn(server.limits(limits).serve(app));
-        addr
     }
 
-    async fn open(addr: SocketAddr) -> TcpStream {
-        let mut stream = TcpStream::connect(addr).await.expect("a server");
+    async fn open<T: AsyncRead + AsyncWrite + Unpin>(mut stream: T) -> T {
         stream.write_all(OPEN).await.expect("the server reads");
         let mut seen = Vec::new();
         while !seen.ends_with(b"\r\n\r\n") {
@@ -231,7 +234,8 @@ mod websockets {
 
     /// One that has said this, and has been answered so. This end of it costs nothing that counts.
     async fn idle(addr: SocketAddr, frames: &[u8], answer: &[u8]) -> std::net::TcpStream {
-        let mut stream = open(addr).await;
+        let stream = TcpStream::connect(addr).await.expect("a server");
+        let mut stream = open(stream).await;
         stream.write_all(frames).await.expect("the server reads");
         let mut seen = vec![0; answer.len()];
         stream.read_exact(&mut seen).await.expect("an answer");
@@ -312,16 +316,17 @@ mod websockets {
         let wrong = frame(1, b"").repeat(100);
         let asking = frame(1, br#"{"id":1,"type":"big"}"#).repeat(100);
         runtime().block_on(async {
-            let addr = serve().await;
-            drop(plain(addr).await);
+            // Its buffers are small, so that what is not taken is soon noticed.
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("socket");
+            begin(Server::bind_unix(&path).expect("a socket"));
             for (name, frames, most) in [
                 ("pings", &pings, 2_000),
                 ("what is no request", &wrong, 2_000),
                 ("requests", &asking, 20),
             ] {
-                let mut stream = open(addr).await;
-                let narrow = socket2::SockRef::from(&stream).set_recv_buffer_size(4096);
-                narrow.expect("a socket");
+                let stream = UnixStream::connect(&path).await.expect("a server");
+                let mut stream = open(stream).await;
                 let before = NOW.load(Ordering::SeqCst);
                 PEAK.store(before, Ordering::SeqCst);
                 let flooding = async {

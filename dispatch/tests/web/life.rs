@@ -1,6 +1,7 @@
 //! How WebSockets live and end: silence, shutdown, peers that do not read, and failures.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::raw::{
@@ -249,61 +251,58 @@ async fn a_flood_of_pings_costs_nobody_their_turn() {
     draining.abort();
 }
 
+/// A WebSocket over a Unix socket, whose buffers are small, so that what is taken, or is not, is soon
+/// heard of; and why it ends.
+async fn over_unix(write_time: Duration) -> (UnixStream, mpsc::UnboundedReceiver<Arc<Disconnect>>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("socket");
+    let server = Server::bind_unix(&path).expect("a socket");
+    let mut limits = Limits::default();
+    limits.wire.write_time = write_time;
+    let socket = web::socket(SocketOptions::new().without_origin());
+    let (sender, ended) = mpsc::unbounded_channel();
+    let server = server
+        .limits(limits)
+        .web(axum::Router::new().route("/socket", socket))
+        .on_disconnect(move |_, reason| {
+            let _ = sender.send(reason);
+            async {}
+        });
+    tokio::spawn(server.serve(World::new().dispatcher()));
+    let mut stream = UnixStream::connect(&path).await.expect("a server");
+    shake_hands(&mut stream).await;
+    (stream, ended)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_does_not_read_is_closed_in_time() {
-    let mut plan = Plan::default();
-    plan.limits.wire.write_time = Duration::from_millis(700);
-    let mut server = plan.serve().await;
     let big = r#"{"type":"big","size":900000}"#;
-    // Answers of the driver, and of what stands before it.
-    for (text, many) in [(big, 500), ("", 150_000)] {
-        let mut stream = open(&server).await;
-        let narrow = socket2::SockRef::from(&stream).set_recv_buffer_size(4096);
-        narrow.expect("a socket");
-        let ask = frame(TEXT, text).bytes();
-        let asking = tokio::spawn(async move {
-            for _ in 0..many {
-                if stream.write_all(&ask).await.is_err() {
-                    break;
-                }
-            }
-            stream
-        });
-        // Some 40,000 short answers fill the system's buffers, which takes a busy machine a while.
-        let ended = timeout(3 * PATIENCE, server.ended.recv()).await;
+    // Answers of the driver, of what stands before it, and of the codec.
+    for (name, ask) in [
+        ("requests", frame(TEXT, big)),
+        ("no requests", frame(TEXT, "")),
+        ("pings", frame(PING, [b'x'; 125])),
+    ] {
+        let (mut stream, mut ended) = over_unix(Duration::from_millis(700)).await;
+        let asks = ask.bytes().repeat(100);
+        let asking = tokio::spawn(async move { while stream.write_all(&asks).await.is_ok() {} });
+        let ended = timeout(PATIENCE, ended.recv()).await;
         let ended = ended.expect("in time").expect("the server lives");
         assert!(
             matches!(&*ended, Disconnect::Failed(Error::WriteTimeout { .. })),
-            "{} bytes: {ended:?}",
-            text.len()
+            "{name}: {ended:?}"
         );
-        drop(asking.await.expect("no panic"));
+        asking.await.expect("no panic");
     }
 }
 
 #[tokio::test]
 async fn a_peer_that_reads_slowly_gets_everything() {
     const MANY: usize = 6;
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("socket");
-    // Its buffers are small, so that what is taken is soon heard of.
-    let server = Server::bind_unix(&path).expect("a socket");
-    let mut limits = Limits::default();
-    limits.wire.write_time = Duration::from_millis(300);
-    let socket = web::socket(SocketOptions::new().without_origin());
-    let server = server
-        .limits(limits)
-        .web(axum::Router::new().route("/socket", socket));
-    tokio::spawn(server.serve(World::new().dispatcher()));
-    let mut stream = tokio::net::UnixStream::connect(&path)
-        .await
-        .expect("a server");
-    shake_hands(&mut stream).await;
+    let (mut stream, _ended) = over_unix(Duration::from_millis(300)).await;
     let ask = frame(TEXT, r#"{"id":1,"type":"big","size":900000}"#).bytes();
-    stream
-        .write_all(&ask.repeat(MANY))
-        .await
-        .expect("the server reads");
+    let asks = ask.repeat(MANY);
+    stream.write_all(&asks).await.expect("the server reads");
     // No message is through in the time in which some of it has to be taken.
     let (mut got, mut space) = (0, vec![0; 64 * 1024]);
     while got < MANY * 900_000 {
