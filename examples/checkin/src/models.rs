@@ -137,7 +137,12 @@ pub struct Class {
 
 /// A student's attendance at a class.
 #[derive(Clone, Debug, Model)]
-#[model(unique(class_id, student_id), unique(class_id, device))]
+#[allow(
+    clippy::duplicated_attributes,
+    reason = "two keys may have a column in common"
+)]
+#[model(unique(class_id, student_id))]
+#[model(unique(class_id, device))]
 pub struct Attendance {
     /// Chosen by the database.
     pub id: i64,

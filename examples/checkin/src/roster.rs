@@ -121,15 +121,12 @@ pub fn read(text: &[u8]) -> Result<Vec<Entry>, Vec<Mistake>> {
     let mut seen = HashMap::new();
     let mut last = 1;
     for record in records {
-        let record = match record {
-            Ok(record) => record,
-            Err(_) => {
-                mistakes.push(Mistake {
-                    line: last + 1,
-                    what: Wrong::Fields,
-                });
-                break;
-            }
+        let Ok(record) = record else {
+            mistakes.push(Mistake {
+                line: last + 1,
+                what: Wrong::Fields,
+            });
+            break;
         };
         let line = record.position().map_or(last + 1, csv::Position::line);
         last = line;

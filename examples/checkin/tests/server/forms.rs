@@ -27,6 +27,9 @@ const FIELDS: [(&str, &str); 12] = [
     ("lang", "zh"),
 ];
 
+/// What is sent: why it must be refused, its headers, its body.
+type Case<'a> = (&'static str, Vec<(&'a str, &'a str)>, Bytes);
+
 fn form(token: Option<&str>) -> Bytes {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(FIELDS).append_pair("theme", "dark");
@@ -99,7 +102,7 @@ async fn no_route_changes_anything_for_another_site() {
                 .token()
                 .unwrap();
             let other_port = "http://127.0.0.1:1";
-            let cases: [(&str, Vec<(&str, &str)>, Bytes); 9] = [
+            let cases: [Case<'_>; 9] = [
                 (
                     "foreign origin",
                     vec![form_type, ("origin", "https://evil.example")],
