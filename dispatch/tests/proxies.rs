@@ -66,7 +66,8 @@ impl Served {
         let own = stream.local_addr().expect("an address").to_string();
         stream.write_all(first).await.expect("sent");
         let (read, write) = stream.into_split();
-        (ClientBuilder::default().over_native(read, write), own)
+        let builder: ClientBuilder = ClientBuilder::default();
+        (builder.over_native(read, write), own)
     }
 
     /// What the server sees of a client that begins with these bytes; `None` where it closes.
