@@ -11,7 +11,7 @@ use packetboat_dispatch::session::{
 };
 use packetboat_tests::redis::Redis;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::world::handle;
 
@@ -206,13 +206,18 @@ async fn a_redis_that_stood_still_keeps_nothing_that_it_was_given_before() {
         return;
     };
     let (database, [here, there]) = nodes(&redis, Duration::from_secs(1));
-    let ann = session("ann");
-    here.insert(&ann).await.expect("stored");
+    let (ann, bob) = (session("ann"), session("bob"));
+    for session in [&ann, &bob] {
+        here.insert(session).await.expect("stored");
+    }
+    // Redis knows the scripts from then on.
+    assert!(is_there(&there, &bob).await);
+    let before = database.loads.load(Ordering::SeqCst);
     let hold = Arc::new(Notify::new());
     *database.hold.lock().expect("no panic") = Some(Arc::clone(&hold));
     let reading = async { there.load(&ann.key).await.expect("loads") };
     let hanging = async {
-        while database.loads.load(Ordering::SeqCst) == 0 {
+        while database.loads.load(Ordering::SeqCst) == before {
             tokio::task::yield_now().await;
         }
         // What was read goes to a Redis that does it later.
@@ -221,12 +226,13 @@ async fn a_redis_that_stood_still_keeps_nothing_that_it_was_given_before() {
     };
     let (read, ()) = tokio::join!(reading, hanging);
     assert!(read.is_some());
-    here.remove(&ann.key).await.expect("removed");
+    // By a node that cannot tell Redis of it.
+    database.remove(&ann.key).await.expect("removed");
     sleep(Duration::from_millis(1100)).await;
     redis.go_on();
-    let until = Instant::now() + Duration::from_millis(1500);
+    let late = RedisStore::new(&handle(&redis.url(), "sessions"), database.clone());
+    let until = Instant::now() + Duration::from_millis(500);
     while Instant::now() < until {
-        let asked = timeout(Duration::from_secs(5), there.load(&ann.key)).await;
-        assert_eq!(asked.expect("in time").expect("loads"), None);
+        assert!(!is_there(&late, &ann).await, "it has come back");
     }
 }

@@ -71,7 +71,7 @@ impl Keeper {
             tokio::select! {
                 // An error: there is no handle any more.
                 _ = states.wait_for(|state| !is_here(state)) => {}
-                () = sleep(self.shared.options.check) => {}
+                () = sleep(self.shared.options.check.max(BASE)) => {}
             }
             if matches!(*states.borrow(), State::Connecting) {
                 return;

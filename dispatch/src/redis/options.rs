@@ -21,7 +21,7 @@ pub struct RedisOptions {
     /// up.
     pub limit: Duration,
 
-    /// Between two looks at whether a connection on which nothing comes is alive. Default: 5 s.
+    /// Between two looks at whether a connection is alive, 50 ms at the least. Default: 5 s.
     pub check: Duration,
 
     /// Commands that may be on their way at a time; others wait, within their limit. Default:

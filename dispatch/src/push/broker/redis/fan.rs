@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use ::redis::{PushInfo, PushKind, Value};
 use tokio::sync::Notify;
@@ -17,6 +18,9 @@ use crate::redis::{Connection, Redis, RedisError};
 
 /// Channels that are subscribed to by one command.
 const AT_A_TIME: usize = 500;
+
+/// How long a Redis that has not done so is left alone.
+const REFUSED: Duration = Duration::from_millis(500);
 
 pub(super) struct Fan {
     redis: Redis,
@@ -136,7 +140,8 @@ async fn keep(redis: Redis, shared: Arc<Shared>) {
         let connection = redis.connected().await;
         shared.begin_anew();
         tokio::select! {
-            () = shared.keep_on(&redis, &connection) => {}
+            // Where Redis refuses, it is not asked again and again.
+            () = shared.keep_on(&redis, &connection) => sleep(REFUSED).await,
             () = redis.over(&connection) => {}
         }
     }
