@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use packetboat_dispatch::proxies::{ProxyProtocol, TrustedProxies};
 use packetboat_dispatch::{
-    Anyone, Dispatcher, Limits, Message, NativeClient, Peer, Rejection, Server, ShutdownHandle,
-    client::ClientBuilder,
+    Anyone, Client, Dispatcher, Limits, Message, NativeClient, Peer, Rejection, Server,
+    ShutdownHandle,
 };
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -66,8 +66,7 @@ impl Served {
         let own = stream.local_addr().expect("an address").to_string();
         stream.write_all(first).await.expect("sent");
         let (read, write) = stream.into_split();
-        let builder: ClientBuilder = ClientBuilder::default();
-        (builder.over_native(read, write), own)
+        (Client::builder().over_native(read, write), own)
     }
 
     /// What the server sees of a client that begins with these bytes; `None` where it closes.

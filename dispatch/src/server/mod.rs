@@ -409,8 +409,13 @@ impl Room {
     /// The task of a connection.
     async fn connection(self: Arc<Self>, socket: Socket, place: Place) {
         #[cfg(feature = "proxies")]
-        let Some((socket, place)) = self.behind_proxies(socket, place).await else {
-            return;
+        let (socket, place) = match self.is_proxied(&socket) {
+            false => (socket, place),
+            // Boxed: a connection of nobody's proxy does not pay for it.
+            true => match Box::pin(self.behind_proxies(socket, place)).await {
+                Some(begun) => begun,
+                None => return,
+            },
         };
         let addr = socket.addr();
         let peer = Peer::new(addr);

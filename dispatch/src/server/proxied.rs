@@ -17,6 +17,12 @@ impl Room {
         (!self.proxies.trusts(ip)).then_some(ip)
     }
 
+    /// Whether a header of a trusted proxy stands before everything else.
+    pub(super) fn is_proxied(&self, socket: &Socket) -> bool {
+        let addr = socket.addr();
+        addr.is_some_and(|addr| self.proxies.expects_header(addr.ip()))
+    }
+
     /// The connection with the address of the proxy's client, and counted for it, where the proxy says whose it is.
     /// `None`: it does not say what it must, or there are enough from that address. It is then closed.
     pub(super) async fn behind_proxies(
@@ -27,9 +33,6 @@ impl Room {
         let Socket::Tcp(stream, addr) = &mut socket else {
             return Some((socket, place));
         };
-        if !self.proxies.expects_header(addr.ip()) {
-            return Some((socket, place));
-        }
         let mut stopping = self.shared.stopping.clone();
         let client = tokio::select! {
             biased;
