@@ -17,7 +17,7 @@ use packetboat_framing::Budget;
 pub struct Limits {
     /// The limits of each connection's frames. Default:
     /// [`Limits::classic`](packetboat_framing::Limits::classic), idle for 30 minutes. A native
-    /// connection is pinged, and closed when six pings in a row are not answered, after 120 s.
+    /// connection is pinged, and closed when nothing has come for three times as long, after 60 s.
     pub wire: packetboat_framing::Limits,
 
     /// Connections open at once. Default: 10,000; each costs a file descriptor and about 4 KiB, on

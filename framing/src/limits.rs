@@ -36,7 +36,8 @@ pub struct Limits {
     /// total, so a byte now and then does not extend it.
     pub header_time: Duration,
 
-    /// Without a byte between two frames. Default: 120 s, six missed pings of 20 s.
+    /// Without a byte between two frames. Default: 120 s. A native connection is
+    /// pinged long before, and dead after three times [`ping_time`](Self::ping_time).
     /// [`Limits::classic`] has more, because there people sit at a menu and nothing pings them.
     pub idle_time: Duration,
 
@@ -66,7 +67,7 @@ pub struct Limits {
     pub max_window_bytes: usize,
 
     /// Without a frame on a native connection before the other side is asked whether it is there.
-    /// Default: 20 s, which keeps the tables of routers on the way warm. After six times as long,
+    /// Default: 20 s, which keeps the tables of routers on the way warm. After three times as long,
     /// or [`idle_time`](Self::idle_time) where that is less, the connection is closed.
     pub ping_time: Duration,
 

@@ -91,7 +91,7 @@
 //! | 1011 | something failed on the server |
 //!
 //! After [`ping_time`](packetboat_framing::Limits::ping_time) of silence the server sends a ping of
-//! WebSocket, and closes when nothing comes for five times as long. A message has
+//! WebSocket, and closes when nothing comes for twice as long. A message has
 //! [`header_time`](packetboat_framing::Limits::header_time) to come in, and a second more for each
 //! [`min_body_rate`](packetboat_framing::Limits::min_body_rate) bytes of it. A peer that takes nothing
 //! for [`write_time`](packetboat_framing::Limits::write_time) is closed.

@@ -5,14 +5,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use packetboat_dispatch::client::ClientBuilder;
 use packetboat_dispatch::push::broker::Keep;
 use packetboat_dispatch::push::{Join, PresenceDiff, PushError, PushLimits, SlowReader};
-use packetboat_dispatch::{Limits, Server, serve_stream};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex, split};
+use packetboat_dispatch::{Disconnect, Limits, Server, serve_stream};
+use packetboat_framing::Error;
+use packetboat_framing::native::{Codec, FrameHeader, Kind, Preface, type_hash};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex, split,
+};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
 use crate::world::{Enter, Hello, ROOM, Said, World, next, relay, said, until};
 
@@ -63,6 +69,48 @@ async fn a_connection_that_closes_or_is_aborted_leaves() {
         }
         until(|| (world.hub.rooms(), world.hub.connections()) == (0, 0)).await;
     }
+}
+
+/// Its network is gone: nothing comes from it, no close and no reset, and what is sent to it is lost.
+#[tokio::test(start_paused = true)]
+async fn who_has_vanished_has_left_after_a_minute() {
+    let world = World::new();
+    let (mut gone, io) = duplex(64 * 1024);
+    let serving = tokio::spawn(serve_stream(io, world.app(), Limits::default()));
+    let hello = br#"{"name":"ann"}"#;
+    let header = FrameHeader {
+        codec: Codec::JSON,
+        length: hello.len() as u32,
+        ..FrameHeader::control(Kind::Message, 1, type_hash("hello"))
+    };
+    let begin = [
+        &Preface::client().to_bytes()[..],
+        &header.to_bytes(),
+        &hello[..],
+    ];
+    gone.write_all(&begin.concat()).await.expect("written");
+    let mut answer = [0; Preface::BYTES + FrameHeader::BYTES];
+    gone.read_exact(&mut answer).await.expect("an answer");
+    let join = Join::default().present("ann", &()).expect("serialises");
+    let peer = world.peer("ann");
+    world.hub.join(&peer, ROOM, join).await.expect("joined");
+    let since = Instant::now();
+
+    let room = world.hub.room(ROOM);
+    assert_eq!(room.present().await.expect("known").len(), 1);
+    // A second less, and she is still there; other members would see her go too early.
+    sleep(Duration::from_secs(59)).await;
+    assert_eq!(room.present().await.expect("known").len(), 1);
+    let disconnect = serving.await.expect("it ends in good order");
+    assert!(matches!(
+        disconnect,
+        Disconnect::Failed(Error::IdleTimeout { .. })
+    ));
+    while !room.present().await.expect("known").is_empty() {
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(since.elapsed() <= Duration::from_secs(65), "{since:?}");
+    assert_eq!(world.hub.connections(), 0);
 }
 
 #[tokio::test]

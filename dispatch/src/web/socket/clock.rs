@@ -10,9 +10,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::web::socket::pipe::Pipe;
 
-/// So many times the silence before a ping is waited for its answer: six in all, as on the native
-/// wire.
-const AFTER_PING: u32 = 5;
+/// So many times the silence before a ping is waited for its answer: three in all, as on the
+/// native wire.
+const AFTER_PING: u32 = 2;
 
 /// What has come of a message while nobody read is looked at once more, so much later.
 const GRACE: Duration = Duration::from_secs(1);

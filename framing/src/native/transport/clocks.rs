@@ -21,7 +21,7 @@ use crate::{
 use super::{Moved, Transport};
 
 /// So many times the silence before a ping, and the other side is taken for dead.
-const PINGS: u32 = 6;
+const PINGS: u32 = 3;
 
 /// The clocks of a connection. They are looked at when there is nothing to do, so what is ready
 /// costs no look.
