@@ -45,7 +45,7 @@ pub struct ServerConfig {
     // A slow phone's request takes a second.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = grace)]
     pub grace: Duration,
-    /// Where browsers find this server, when something stands before it: https://checkin.example.
+    /// Where browsers find this server, when something stands before it, as `https://checkin.example`.
     /// May be repeated; the first is what QR codes say
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub origin: Vec<String>,

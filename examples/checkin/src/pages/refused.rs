@@ -14,7 +14,7 @@ pub(super) async fn nothing_here() -> Fault {
     NOT_FOUND.into()
 }
 
-/// The status, with the refusal beside it for [`dressed`], which knows who reads it.
+/// The status, with the refusal beside it for `dressed`, which knows who reads it.
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let refusal = match self {
