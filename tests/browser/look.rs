@@ -74,13 +74,13 @@ async fn checkin_pages_are_readable_at_three_widths_and_in_the_dark() {
     student.close().await;
 }
 
-async fn look_at(window: &Window, url: &str, name: &str) {
+pub(crate) async fn look_at(window: &Window, url: &str, name: &str) {
     window.open(url).await;
     look(window, name).await;
 }
 
 /// Looks at a page in every size and both colours, and goes through it by the Tab key.
-async fn look(window: &Window, name: &str) {
+pub(crate) async fn look(window: &Window, name: &str) {
     if window
         .run("return !!document.querySelector('main[data-socket]')")
         .await

@@ -11,3 +11,4 @@ mod chrome;
 mod client;
 mod look;
 mod seeking;
+mod website;

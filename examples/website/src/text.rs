@@ -16,11 +16,11 @@ pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, Refus
     Ok(text.to_owned())
 }
 
-/// Several lines. As [`line`], with line feeds and tabs; CR LF becomes LF.
+/// Several lines. As [`line()`], with line feeds and tabs; CR LF becomes LF.
 ///
 /// # Errors
 ///
-/// As [`line`].
+/// As [`line()`].
 pub fn lines(field: &'static str, text: &str, max: usize) -> Result<String, Refusal> {
     let text = text.replace("\r\n", "\n");
     let text = text.trim();
@@ -35,7 +35,7 @@ pub fn lines(field: &'static str, text: &str, max: usize) -> Result<String, Refu
 ///
 /// # Errors
 ///
-/// As [`line`].
+/// As [`line()`].
 pub fn slug(text: &str) -> Result<String, Refusal> {
     let text = text.trim();
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
