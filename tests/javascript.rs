@@ -61,14 +61,14 @@ async fn the_client_in_javascript_passes_its_tests() {
         // What Node 18 has behind a flag.
         .arg("--experimental-global-customevent")
         .arg("--experimental-global-webcrypto")
-        .args(["--test", "test_packetboat.mjs"])
+        .args(["--test", "test_packetboat.mjs", "test_played.mjs"])
         .env("PACKETBOAT_MOVIE", server.addr().to_string())
         .current_dir(FOLDER);
     let output = run(&mut command).await;
     let said = said(&output);
     assert!(output.status.success(), "{said}");
     assert!(
-        said.contains("# pass 13") && said.contains("# fail 0"),
+        said.contains("# pass 14") && said.contains("# fail 0"),
         "{said}"
     );
 }

@@ -155,6 +155,9 @@ export class Client<
   on<K extends keyof P & string>(type: K, handler: (push: Push<P[K]>) => void): () => void;
   /** Where a room was read up to. */
   position(room: string): Position | null;
+  /** Takes the position that a join has answered, where none is known yet: what was missed comes behind the answer. */
+  joined(room: string, position: Position): void;
+  /** Sets it, to what a page has stored say; null forgets it. A push up to it is taken for one that came twice. */
   setPosition(room: string, position: Position | null): void;
   close(): void;
 }

@@ -704,7 +704,8 @@ export class Client extends EventTarget {
    * @param {string | URL} url `/socket` on the page's own host, or `ws:` or `wss:` and all
    * @param {object} [options]
    *   `open`: an async function that every new connection begins with, given a `call` of its own: to log in, and to
-   *     join rooms from `client.position(room)`. If the server refuses there, the client is closed.
+   *     join rooms from `client.position(room)`, with what that answers for `client.joined`. If the server refuses there,
+   *     the client is closed.
    *   `session`: goes into every message.
    *   `timeout`: milliseconds for a call, waiting for a connection included; 30,000 by default.
    *   `first`, `most`: the wait before the second try to connect, and the longest, in milliseconds; 250 and 15,000.
@@ -795,7 +796,18 @@ export class Client extends EventTarget {
     return this.#positions.get(room) ?? null;
   }
 
-  /** Sets it, to what a join has answered say; null forgets it. */
+  /**
+   * Takes the position that a join has answered, where none is known yet. That is where the room is by now: what was
+   * missed comes behind a join from `position(room)` and has lower numbers, and a push may be faster than the answer.
+   */
+  joined(room, position) {
+    if (!this.#positions.has(room)) this.setPosition(room, position);
+  }
+
+  /**
+   * Sets it, to what a page has stored say; null forgets it. A push up to it is taken for one that came twice: see
+   * `joined` for what a join answers.
+   */
   setPosition(room, position) {
     if (position) this.#positions.set(room, { epoch: position.epoch, seq: position.seq });
     else this.#positions.delete(room);

@@ -123,8 +123,7 @@ const tests = {
   async "what a room says is pushed, and what was missed follows a break"() {
     const ann = connect({
       open: async (call) => {
-        const position = await call("enter", { room: "lobby", after: ann.position("lobby") });
-        if (!ann.position("lobby")) ann.setPosition("lobby", position);
+        ann.joined("lobby", await call("enter", { room: "lobby", after: ann.position("lobby") }));
       },
     });
     await ann.call("add", { a: 0, b: 0 });

@@ -1,0 +1,123 @@
+// Tests of packetboat.js on a server that the test plays: node --test test_played.mjs. What a real one seldom does.
+
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+
+import { Client, PacketboatError } from "./packetboat.js";
+
+const [MESSAGE, REPLY, ERROR, PUSH, DATA, END, CREDIT, CANCEL] = [1, 2, 3, 4, 5, 6, 7, 8];
+const [ATTACHMENT, RESUMABLE, ABORTED] = [2, 4, 8];
+
+/** A WebSocket whose other end is the test. */
+class Played {
+  static all = [];
+  /** What a server does as soon as it is connected. */
+  static greet = (played) => played.preface(1);
+
+  constructor() {
+    Played.all.push(this);
+    this.readyState = 0;
+    this.bufferedAmount = 0;
+    this.frames = [];
+    this.waiting = [];
+    setImmediate(() => {
+      this.readyState = 1;
+      this.onopen();
+      Played.greet(this);
+    });
+  }
+
+  preface(limit) {
+    this.onmessage({ data: Uint8Array.of(0xb0, 0xa7, 0xb0, 0xa7, 1, 1, limit >> 8, limit & 255).buffer });
+  }
+
+  /** The client sends each of these frames in one message, and its preface before them. */
+  send(bytes) {
+    if (bytes[0] === 0xb0) return;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.frames.push({ kind: bytes[0], flags: bytes[1], id: view.getUint32(8), type: view.getUint32(12), bytes });
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+
+  /** The next frame of a kind that the client sends. */
+  async next(kind) {
+    for (;;) {
+      const at = this.frames.findIndex((frame) => frame.kind === kind);
+      if (at >= 0) return this.frames.splice(at, 1)[0];
+      await new Promise((resolve) => this.waiting.push(resolve));
+    }
+  }
+
+  say(kind, { flags = 0, id = 0, type = 0, value, payload = value === undefined ? "" : JSON.stringify(value) } = {}) {
+    const data = new TextEncoder().encode(payload);
+    const bytes = new Uint8Array(16 + data.length);
+    const view = new DataView(bytes.buffer);
+    bytes.set([kind, flags]);
+    view.setUint32(4, data.length);
+    view.setUint32(8, id);
+    view.setUint32(12, type);
+    bytes.set(data, 16);
+    this.onmessage({ data: bytes.buffer });
+  }
+
+  close() {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    setImmediate(() => this.onclose({ code: 1000, reason: "" }));
+  }
+}
+
+const clients = [];
+function connect(options) {
+  const client = new Client("ws://played.example/", { WebSocket: Played, first: 20, timeout: 5_000, ...options });
+  clients.push(client);
+  return client;
+}
+
+afterEach(() => {
+  clients.splice(0).forEach((client) => client.close());
+  Played.all = [];
+  Played.greet = (played) => played.preface(1);
+});
+
+/** The connection with this number, once there is one. */
+async function connection(number = 0) {
+  while (!Played.all[number]?.onmessage || Played.all[number].readyState === 0) await pause(1);
+  return Played.all[number];
+}
+
+const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+/** The server answers the next message, and the connection takes calls as before. */
+async function works(client, server) {
+  const call = client.call("add", { a: 1 });
+  const { id } = await server.next(MESSAGE);
+  server.say(REPLY, { id, value: { sum: 1 } });
+  assert.deepEqual(await call, { sum: 1 });
+}
+
+const said = (seq) => ({ value: { type: "said", room: "lobby", epoch: "e", seq, data: seq } });
+
+test("what was missed comes behind the answer of a join, and is not taken for old", async () => {
+  const heard = [];
+  const client = connect({
+    open: async (call) => client.joined("lobby", await call("enter", { after: client.position("lobby") })),
+  });
+  client.on("said", ({ seq }) => heard.push(seq));
+  const first = await connection();
+  // The first push is faster than the answer, which says where the room was before it.
+  const joining = await first.next(MESSAGE);
+  first.say(PUSH, said(6));
+  first.say(REPLY, { id: joining.id, value: { epoch: "e", seq: 5 } });
+  await works(client, first);
+  first.say(PUSH, said(6));
+  assert.deepEqual(heard, [6]);
+  first.close();
+  const second = await connection(1);
+  const again = await second.next(MESSAGE);
+  second.say(REPLY, { id: again.id, value: { epoch: "e", seq: 8 } });
+  for (const seq of [7, 8, 9]) second.say(PUSH, said(seq));
+  await works(client, second);
+  assert.deepEqual(heard, [6, 7, 8, 9]);
+  assert.deepEqual(client.position("lobby"), { epoch: "e", seq: 9 });
+});
