@@ -709,7 +709,8 @@ export class Client extends EventTarget {
    *   `session`: goes into every message.
    *   `timeout`: milliseconds for a call, waiting for a connection included; 30,000 by default.
    *   `first`, `most`: the wait before the second try to connect, and the longest, in milliseconds; 250 and 15,000.
-   *     Each is a random part of it, so that a server that comes back is not met by all at once.
+   *     Each is a random part of it, so that a server that comes back is not met by all at once. They grow until a
+   *     connection has been open for the longest.
    *   `pingAfter`, `pingTime`: silence after which it asks whether the server is there, and how long it waits.
    *   `maxWaiting`: how many calls may wait for a connection; 1,000.
    *   `WebSocket`: another class than the global one.
@@ -852,6 +853,7 @@ export class Client extends EventTarget {
         this.#become("connecting");
       }
       this.#attempts += 1;
+      let openSince = Infinity;
       const connection = new Connection(this.#url, this);
       this.#connection = connection;
       if (await connection.opened) {
@@ -863,13 +865,14 @@ export class Client extends EventTarget {
           connection.close();
         }
         if (!connection.isGone && !connection.leaving && this.#state !== "closed") {
-          this.#attempts = 0;
+          openSince = Date.now();
           this.#become("open");
           this.#wake();
         }
       }
       await Promise.race([connection.closed, connection.left ?? (connection.left = new Promise((resolve) => (connection.onleft = resolve)))]);
-      this.#attempts ||= 1;
+      // A server that takes connections and ends them at once is as one that is away.
+      if (Date.now() - openSince >= most) this.#attempts = 1;
     }
   }
 

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
-import { Client, PacketboatError } from "./packetboat.js";
+import { Client } from "./packetboat.js";
 
 const [MESSAGE, REPLY, ERROR, PUSH, DATA, END, CREDIT, CANCEL] = [1, 2, 3, 4, 5, 6, 7, 8];
-const [ATTACHMENT, RESUMABLE, ABORTED] = [2, 4, 8];
+const [EXTENDED, ATTACHMENT, RESUMABLE, ABORTED] = [1, 2, 4, 8];
 
 /** A WebSocket whose other end is the test. */
 class Played {
@@ -48,8 +48,12 @@ class Played {
     }
   }
 
-  say(kind, { flags = 0, id = 0, type = 0, value, payload = value === undefined ? "" : JSON.stringify(value) } = {}) {
-    const data = new TextEncoder().encode(payload);
+  /** Says something: with the attachment's size before it, where there is one. */
+  say(kind, { flags = 0, id = 0, type = 0, value, size } = {}) {
+    const field = size === undefined ? [] : [0, 10, 2, 8, 0, 0, 0, 0, 0, 0, 0, size];
+    if (field.length) flags |= EXTENDED;
+    const said = new TextEncoder().encode(value === undefined ? "" : JSON.stringify(value));
+    const data = Uint8Array.of(...field, ...said);
     const bytes = new Uint8Array(16 + data.length);
     const view = new DataView(bytes.buffer);
     bytes.set([kind, flags]);
@@ -120,4 +124,16 @@ test("what was missed comes behind the answer of a join, and is not taken for ol
   await works(client, second);
   assert.deepEqual(heard, [6, 7, 8, 9]);
   assert.deepEqual(client.position("lobby"), { epoch: "e", seq: 9 });
+});
+
+test("a server that closes as soon as it has accepted is asked ever less often", async (t) => {
+  t.mock.method(Math, "random", () => 1);
+  Played.greet = (played) => {
+    played.preface(1);
+    setImmediate(() => played.close());
+  };
+  connect({ first: 20, most: 10_000 });
+  await pause(500);
+  // At 0, 20, 60, 140 and 300 ms.
+  assert(Played.all.length >= 3 && Played.all.length <= 6, `${Played.all.length} connections`);
 });
