@@ -314,9 +314,10 @@ class Exchange {
   constructor(connection, type, message, options) {
     this.connection = connection;
     this.type = type;
-    this.message = message;
     this.options = options;
     this.source = options.attachment === undefined ? undefined : new Source(options.attachment);
+    // Here, where what cannot be serialised holds no place yet.
+    this.payload = this.#serialised(message);
     this.sending = this.source !== undefined;
     this.answered = false;
     this.receiving = false;
@@ -325,20 +326,27 @@ class Exchange {
     this.done.catch(() => {});
   }
 
+  #serialised(given) {
+    const { session, sizeField = "file_size" } = this.options;
+    const { size } = this.source ?? {};
+    const message = { ...(session ? { session } : {}), ...given };
+    if (size !== undefined && sizeField && !(sizeField in message)) message[sizeField] = size;
+    return utf8.encode(JSON.stringify(message));
+  }
+
   /** Sends the message, and the attachment as credit allows. */
   start(id) {
     this.id = id;
-    const { session, deadline, key, sizeField = "file_size", name = this.source?.name } = this.options;
+    const { deadline, key, name = this.source?.name } = this.options;
     const { size } = this.source ?? {};
-    const message = { ...(session ? { session } : {}), ...this.message };
-    if (size !== undefined && sizeField && !(sizeField in message)) message[sizeField] = size;
     const fields = [];
     if (deadline !== undefined) fields.push([DEADLINE, u32(Math.max(1, Math.min(deadline - Date.now(), 0xffffffff)))]);
     if (size !== undefined) fields.push([SIZE, u64(size)]);
     if (key) fields.push([KEY, key]);
     const called = this.source && name ? utf8.encode(name) : undefined;
     if (called?.length && called.length <= 255) fields.push([NAME, called]);
-    const payload = utf8.encode(JSON.stringify(message));
+    const { payload } = this;
+    this.payload = undefined;
     const flags = this.source ? ATTACHMENT : 0;
     this.connection.send(frame(MESSAGE, { flags, codec: JSON_CODEC, id, type: typeNumber(this.type), fields, payload }));
     if (this.source) this.#upload();

@@ -137,3 +137,18 @@ test("a server that closes as soon as it has accepted is asked ever less often",
   // At 0, 20, 60, 140 and 300 ms.
   assert(Played.all.length >= 3 && Played.all.length <= 6, `${Played.all.length} connections`);
 });
+
+test("a message that cannot be serialised is refused, and holds no place", async () => {
+  const client = connect();
+  const server = await connection();
+  const [circle, other] = [{}, client.call("slow", {})];
+  circle.self = circle;
+  const slow = await server.next(MESSAGE);
+  // While another has the only place, and while none has.
+  await assert.rejects(client.call("add", { a: 1n }), TypeError);
+  server.say(REPLY, { id: slow.id, value: {} });
+  await other;
+  await assert.rejects(client.call("add", circle), TypeError);
+  await works(client, server);
+  assert.equal(Played.all.length, 1);
+});
