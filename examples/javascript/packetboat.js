@@ -366,12 +366,13 @@ class Exchange {
           continue;
         }
         const bytes = await this.source.read(Math.min(this.credit, SLICE));
+        // It may have been cancelled, or the request be over, while this waited: here, and for the browser.
+        if (this.aborted) continue;
         if (!bytes.length) {
           if (this.source.size !== undefined) throw new Error("the file has become shorter");
           break;
         }
         if (!(await this.connection.drained())) return;
-        // It may have been cancelled, or the request be over, while this waited.
         if (this.aborted) continue;
         this.credit -= bytes.length;
         this.connection.send(frame(DATA, { id: this.id, payload: bytes }));
@@ -391,9 +392,10 @@ class Exchange {
     this.connection.settle(this);
   }
 
-  /** Breaks off what goes out. */
+  /** Breaks off what goes out, also where it waits for its source. */
   abort(code) {
     this.aborted ??= code;
+    this.source?.stop(code);
     this.#wake();
   }
 
@@ -427,8 +429,8 @@ class Exchange {
 
   /** The connection is gone. */
   lost(error) {
-    this.abort("going_away");
     this.source?.stop(error);
+    this.abort("going_away");
     this.#over = true;
     this.fail(error);
   }

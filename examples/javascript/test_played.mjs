@@ -152,3 +152,26 @@ test("a message that cannot be serialised is refused, and holds no place", async
   await works(client, server);
   assert.equal(Played.all.length, 1);
 });
+
+test("an upload whose stream stands still is given up, and its place is free", async () => {
+  const client = connect();
+  const server = await connection();
+  let why;
+  const stream = new ReadableStream({
+    start: (controller) => controller.enqueue(new Uint8Array(10)),
+    cancel: (reason) => (why = reason),
+  });
+  const stop = new AbortController();
+  const upload = client.call("keep", { file_size: 20 }, { attachment: stream, signal: stop.signal });
+  const { id } = await server.next(MESSAGE);
+  server.say(CREDIT, { id, type: 1000 });
+  await server.next(DATA);
+  stop.abort();
+  await assert.rejects(upload, { name: "AbortError" });
+  const end = await server.next(END);
+  assert(end.flags & ABORTED);
+  assert.equal(why, "cancelled");
+  await server.next(CANCEL);
+  server.say(ERROR, { id, type: 65 });
+  await works(client, server);
+});
