@@ -68,7 +68,7 @@ async fn the_client_in_javascript_passes_its_tests() {
     let said = said(&output);
     assert!(output.status.success(), "{said}");
     assert!(
-        said.contains("# pass 17") && said.contains("# fail 0"),
+        said.contains("# pass 19") && said.contains("# fail 0"),
         "{said}"
     );
 }

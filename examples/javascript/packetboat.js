@@ -453,6 +453,8 @@ class Exchange {
     }
     const value = JSON.parse(text.decode(payload));
     this.resolve({ reply: value, body });
+    // Whoever asked has been told that the upload failed, and reads nothing.
+    if (body && this.#failed) this.cancel("not_wanted");
   }
 
   onError({ type, payload }) {
@@ -765,9 +767,11 @@ export class Client extends EventTarget {
     const { size, digest, offset } = body;
     let reader = body.stream.getReader();
     let got = 0;
+    let isCancelled = false;
     const again = async () => {
       const asked = await this.#ask(type, message, { ...options, safe: true, attachment: undefined });
       const next = asked.body;
+      if (isCancelled) return next?.cancel();
       const isSame = next?.resumable && next.digest === digest && next.size === size && next.offset === offset;
       if (!isSame || (digest === undefined && size === undefined)) {
         await next?.cancel();
@@ -785,12 +789,17 @@ export class Client extends EventTarget {
             got += value.length;
             return value;
           } catch (error) {
+            if (isCancelled) return undefined;
             if (error.code !== "lost" && error.code !== "going_away") throw error;
             await again();
           }
         }
       },
-      cancel: () => reader.cancel(),
+      cancel: () => {
+        isCancelled = true;
+        // There is nothing to cancel where the connection was lost.
+        return reader.cancel().catch(() => {});
+      },
     };
     return new Attachment(pipe, body);
   }

@@ -175,3 +175,39 @@ test("an upload whose stream stands still is given up, and its place is free", a
   server.say(ERROR, { id, type: 65 });
   await works(client, server);
 });
+
+test("an attachment that comes for an upload that could not be read is not wanted", async () => {
+  const client = connect();
+  const server = await connection();
+  const stream = new ReadableStream({ pull: (controller) => controller.error(new Error("the disk is gone")) });
+  const upload = client.download("swap", { file_size: 20 }, { attachment: stream });
+  const { id } = await server.next(MESSAGE);
+  server.say(CREDIT, { id, type: 1000 });
+  await assert.rejects(upload, { code: "source_failed" });
+  await server.next(END);
+  server.say(REPLY, { id, flags: ATTACHMENT, value: {} });
+  await server.next(CANCEL);
+  server.say(END, { id, flags: ABORTED, type: 75 });
+  await works(client, server);
+});
+
+test("a download that is not wanted any more does not go on behind a break", async () => {
+  const client = connect();
+  const first = await connection();
+  const download = client.download("fetch", {}, { resume: true });
+  const reply = (server, id) => server.say(REPLY, { id, flags: ATTACHMENT | RESUMABLE, value: {}, size: 10 });
+  reply(first, (await first.next(MESSAGE)).id);
+  const { body } = await download;
+  const reader = body.stream.getReader();
+  const reading = reader.read();
+  await first.next(CREDIT);
+  first.close();
+  const second = await connection(1);
+  const again = await second.next(MESSAGE);
+  await reader.cancel();
+  assert((await reading).done);
+  reply(second, again.id);
+  await second.next(CANCEL);
+  second.say(END, { id: again.id, flags: ABORTED, type: 75 });
+  await works(client, second);
+});
