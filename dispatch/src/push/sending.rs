@@ -87,7 +87,7 @@ impl Room<'_> {
         let keep = &core.limits.keep;
         let sent = core.broker.publish(self.name, publication.clone(), keep);
         match sent.await {
-            Err(cause) if cause.is_away() => match self.local(publication).await {
+            Err(cause) if cause.is_away() => match self.local(publication, true).await {
                 0 => Err(cause.into()),
                 members => Ok(Sent::Local { members, cause }),
             },
@@ -95,9 +95,13 @@ impl Room<'_> {
         }
     }
 
-    /// To the members on this node.
-    async fn local(&self, publication: Publication) -> usize {
-        let local = |answer| Command::Local(publication, answer);
+    /// To the members on this node, what the room would have kept or not.
+    async fn local(&self, publication: Publication, is_kept: bool) -> usize {
+        let local = |handed| Command::Local {
+            publication,
+            is_kept,
+            handed,
+        };
         let members = self.hub.core.ask(self.name, local).await;
         members.unwrap_or_default()
     }
@@ -124,7 +128,7 @@ impl Room<'_> {
         let core = &self.hub.core;
         match core.broker.signal(self.name, publication.clone()).await {
             Err(error) if error.is_away() => {
-                self.local(publication).await;
+                self.local(publication, false).await;
                 Ok(())
             }
             sent => Ok(sent?),

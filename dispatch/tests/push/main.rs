@@ -1,5 +1,6 @@
 //! The server speaks first: rooms, slow readers, those who come again, who is here, and the end.
 
+mod away;
 #[cfg(feature = "metrics")]
 mod counted;
 mod ending;

@@ -22,14 +22,19 @@ impl Alone {
 }
 
 impl Task {
-    /// Hands a message to the members of this node. Gives how many there are.
-    pub(super) async fn hand_out_alone(&mut self, publication: Publication) -> usize {
+    /// Hands a message to the members of this node, also one that the room would have kept. Gives
+    /// how many there are.
+    pub(super) async fn hand_out_alone(
+        &mut self,
+        publication: Publication,
+        is_kept: bool,
+    ) -> usize {
         let members = self.members.len();
         if members == 0 {
             return 0;
         }
         self.core.counters.local();
-        self.alone.untold += 1;
+        self.alone.untold += u64::from(is_kept);
         let slow = match publication.slow {
             // There is no history in which it could wait.
             SlowReader::Wait => SlowReader::DropOldest,

@@ -120,8 +120,17 @@ impl Attendance {
         if self.is_done() {
             let now = Instant::now();
             for (member, present, until) in std::mem::take(&mut self.owed) {
-                if until > now {
-                    self.to_do.push_back(Step::Owed(member, present, until));
+                let again = self.here.get(&member).map(|(_, again)| again);
+                match again.filter(|again| again.key == present.key) {
+                    // On the same connection: what the store has of it is replaced.
+                    Some(again) => {
+                        let step = Step::Enter(member, again.clone(), false, None);
+                        self.to_do.push_back(step);
+                    }
+                    None if until > now => {
+                        self.to_do.push_back(Step::Owed(member, present, until));
+                    }
+                    None => {}
                 }
             }
             let all = self.here.keys().copied().collect();

@@ -42,7 +42,12 @@ pub(crate) enum Command {
     CatchUp(ConnectionId),
     /// Hand this to the members on this node alone, and tell to how many. Whoever asks waits for
     /// the answer, so that it asks once at a time.
-    Local(Publication, oneshot::Sender<usize>),
+    Local {
+        publication: Publication,
+        /// Whether the room would have kept it: then its readers are told of a gap.
+        is_kept: bool,
+        handed: oneshot::Sender<usize>,
+    },
     /// Tell who of this node is present.
     Present(oneshot::Sender<Vec<Present>>),
     /// Tell up to where all has been handed out.

@@ -163,8 +163,12 @@ impl Task {
                 }
             }
             Command::CatchUp(connection) => self.catch_up(connection),
-            Command::Local(publication, handed) => {
-                let members = self.hand_out_alone(publication).await;
+            Command::Local {
+                publication,
+                is_kept,
+                handed,
+            } => {
+                let members = self.hand_out_alone(publication, is_kept).await;
                 // Whoever asked may have gone.
                 let _ = handed.send(members);
             }
