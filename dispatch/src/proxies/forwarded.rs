@@ -103,24 +103,17 @@ impl TrustedProxies {
     }
 
     fn by_forwarded(&self, headers: &HeaderMap, found: &mut Forwarded) {
-        for element in from_the_right(headers, &FORWARDED).take(MOST_HOPS) {
-            let mut by = (None, None, None);
-            for pair in element.split(';') {
-                let Some((name, value)) = pair.split_once('=') else {
-                    continue;
-                };
-                let value = value.trim().trim_matches('"');
-                match name.trim().to_ascii_lowercase().as_str() {
-                    "for" => by.0 = Some(value),
-                    "proto" => by.1 = is_https(value),
-                    "host" => by.2 = as_host(value),
-                    _ => {}
-                }
-            }
+        let lines = lines_from_the_right(headers, &FORWARDED);
+        let elements = lines.flat_map(|line| quoted(line, b','));
+        // Where a string has no end, nothing left of it can be told apart.
+        for element in elements.map_while(|element| element).take(MOST_HOPS) {
+            let Some(element) = Element::parse(element) else {
+                break;
+            };
             // Written by a proxy that is trusted, whoever its client is.
-            found.is_https = by.1.or(found.is_https);
-            found.host = by.2.or(found.host.take());
-            if !by.0.is_some_and(|entry| self.step(entry, found)) {
+            found.is_https = element.proto.and_then(is_https).or(found.is_https);
+            found.host = element.host.and_then(as_host).or(found.host.take());
+            if !element.client.is_some_and(|entry| self.step(entry, found)) {
                 break;
             }
         }
@@ -134,6 +127,37 @@ impl TrustedProxies {
         found.client = Some(ip);
         found.hops += 1;
         self.trusts(ip)
+    }
+}
+
+/// What one proxy says in `Forwarded`.
+#[derive(Default)]
+struct Element<'h> {
+    client: Option<&'h str>,
+    proto: Option<&'h str>,
+    host: Option<&'h str>,
+}
+
+impl<'h> Element<'h> {
+    /// None where it says one thing twice: a proxy that quotes nothing has then passed on what its
+    /// client wrote.
+    fn parse(text: &'h str) -> Option<Self> {
+        let mut element = Self::default();
+        for pair in quoted(text, b';') {
+            let Some((name, value)) = pair?.split_once('=') else {
+                continue;
+            };
+            let said = match name.trim().to_ascii_lowercase().as_str() {
+                "for" => &mut element.client,
+                "proto" => &mut element.proto,
+                "host" => &mut element.host,
+                _ => continue,
+            };
+            if said.replace(value.trim().trim_matches('"')).is_some() {
+                return None;
+            }
+        }
+        Some(element)
     }
 }
 
@@ -154,9 +178,44 @@ fn from_the_right<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
 ) -> impl Iterator<Item = &'h str> + use<'h> {
+    let lines = lines_from_the_right(headers, name);
+    lines.flat_map(|line| line.rsplit(',')).map(str::trim)
+}
+
+fn lines_from_the_right<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'h str> + use<'h> {
     let lines = headers.get_all(name).into_iter().rev();
-    let texts = lines.map_while(|line| line.to_str().ok());
-    texts.flat_map(|line| line.rsplit(',')).map(str::trim)
+    lines.map_while(|line| line.to_str().ok())
+}
+
+/// The parts between separators that stand in no quoted string, the last first. A string that is
+/// not whole ends them with a `None`.
+///
+/// From the right, since the client writes the left: a quote that it opens there must not change
+/// what was said behind it.
+fn quoted(text: &str, separator: u8) -> impl Iterator<Item = Option<&str>> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let mut in_string = false;
+        for (at, byte) in text.bytes().enumerate().rev() {
+            if byte == b'"' {
+                let before = text.as_bytes()[..at].iter().rev();
+                let is_escaped = before.take_while(|byte| **byte == b'\\').count() % 2 == 1;
+                match (in_string, is_escaped) {
+                    (true, true) => {}
+                    (false, true) => return Some(None),
+                    (_, false) => in_string = !in_string,
+                }
+            } else if byte == separator && !in_string {
+                rest = Some(&text[..at]);
+                return Some(Some(&text[at + 1..]));
+            }
+        }
+        Some((!in_string).then_some(text))
+    })
 }
 
 /// An address, with or without a port, in brackets or not.
@@ -257,6 +316,35 @@ mod tests {
             (found.is_https(), found.host(), found.hops()),
             (Some(true), Some("shop.example"), 2)
         );
+    }
+
+    #[test]
+    fn what_a_proxy_quotes_says_nothing_for_it() {
+        let rfc = proxies().headers(ForwardedHeaders::Forwarded);
+        for (value, expected) in [
+            // A host that the client made up, as a proxy quotes it.
+            (r#"for=192.0.2.1;host="x;for=6.6.6.6""#, "192.0.2.1"),
+            (r#"for=192.0.2.1;host="x,for=6.6.6.6""#, "192.0.2.1"),
+            (r#"for=192.0.2.1;host="x\",for=6.6.6.6;y=\"""#, "192.0.2.1"),
+            (r#"for=192.0.2.1;host="x\\\";for=6.6.6.6""#, "192.0.2.1"),
+            // And as one writes it that does not quote.
+            ("host=x;for=6.6.6.6;for=192.0.2.1", "10.0.0.1"),
+            ("for=192.0.2.1;host=x;FOR=6.6.6.6", "10.0.0.1"),
+            // What the client itself wrote reaches nothing behind it.
+            (r#"for=6.6.6.6;x=", for=192.0.2.1"#, "192.0.2.1"),
+            (r#"for=6.6.6.6;x=", for=10.0.0.9"#, "10.0.0.9"),
+            (r#"for=6.6.6.6, for=10.0.0.8\", for=10.0.0.9"#, "10.0.0.9"),
+        ] {
+            let found = rfc.resolve(Some(ip("10.0.0.1")), &headers(&[("forwarded", value)]));
+            assert_eq!(found.client(), Some(ip(expected)), "{value}");
+        }
+        // Nor is there anything to be read in lines before it.
+        let lines = [
+            ("forwarded", "for=6.6.6.6"),
+            ("forwarded", r#"x", for=10.0.0.9"#),
+        ];
+        let found = rfc.resolve(Some(ip("10.0.0.1")), &headers(&lines));
+        assert_eq!(found.client(), Some(ip("10.0.0.9")));
     }
 
     #[test]
