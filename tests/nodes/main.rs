@@ -2,6 +2,7 @@
 
 mod conformance;
 mod crowd;
+mod lifetime;
 mod lossy;
 mod outage;
 mod posts;

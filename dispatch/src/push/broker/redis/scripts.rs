@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 
 use ::redis::Script;
 
-/// `open`: the epoch of a room, which begins anew where the room is not known, or was of another
-/// life of the server. `trim`: forgets what is beyond the limits.
+/// `live`: a room is known for so long at least. `open`: its epoch, which begins anew where the room
+/// is not known, or was of another life of the server. `trim`: forgets what is beyond the limits.
 const COMMON: &str = r"
 local room, log = KEYS[1], KEYS[2]
 
@@ -21,6 +21,12 @@ local function now()
     return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+local function live(time)
+    if redis.call('PTTL', room) < tonumber(time) then
+        redis.call('PEXPIRE', room, time)
+    end
+end
+
 local function open(run, epoch, idle)
     local known = redis.call('HMGET', room, 'epoch', 'run')
     if known[1] and known[2] == run then
@@ -29,7 +35,7 @@ local function open(run, epoch, idle)
         redis.call('DEL', room, log)
         redis.call('HSET', room, 'epoch', epoch, 'run', run, 'seq', '0', 'bytes', '0', 'age', '1')
     end
-    redis.call('PEXPIRE', room, idle)
+    live(idle)
     return epoch
 end
 
@@ -74,9 +80,7 @@ redis.call('HINCRBY', room, 'bytes', ARGV[5])
 redis.call('HSET', room, 'age', ARGV[8])
 trim(tonumber(ARGV[6]), tonumber(ARGV[7]), age)
 redis.call('PEXPIRE', log, ARGV[8])
-if age > tonumber(ARGV[3]) then
-    redis.call('PEXPIRE', room, ARGV[8])
-end
+live(ARGV[8])
 redis.call('PUBLISH', KEYS[3], epoch .. ' ' .. seq .. '\n' .. ARGV[4])
 return {epoch, seq}
 ",
