@@ -14,7 +14,8 @@ use crate::web::socket::pipe::Pipe;
 /// native wire.
 const AFTER_PING: u32 = 2;
 
-/// What has come of a message while nobody read is looked at once more, so much later.
+/// A message that is late is looked at once more, so much later: what came of it while nobody read is
+/// read only then.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The clocks of a WebSocket at the server. The native wire's own ping and silence are off: a browser
@@ -25,8 +26,8 @@ pub(super) struct Clock {
     sleep: Option<Pin<Box<Sleep>>>,
     heard_at: Option<Instant>,
     pinged_at: Option<Instant>,
-    /// The message that began at this time was late once.
-    graced: Option<Instant>,
+    /// The message that began at this time was late once, and is given until then.
+    graced: Option<(Instant, Instant)>,
 }
 
 /// What the time has come for.
@@ -63,7 +64,7 @@ impl Clock {
                 match due {
                     Due::Ping => self.pinged_at = Some(now),
                     Due::Over(Error::HeaderTimeout { .. }) if self.graced.is_none() => {
-                        self.graced = pipe.begun().map(|(since, _)| since);
+                        self.graced = pipe.begun().map(|(since, _)| (since, now + GRACE));
                         continue;
                     }
                     Due::Over(_) => {}
@@ -111,24 +112,60 @@ impl Clock {
         }
         match pipe.begun() {
             Some((since, bytes)) => {
-                if self.graced != Some(since) {
-                    self.graced = None;
-                }
-                let grace = if self.graced.is_some() {
-                    GRACE
-                } else {
-                    Duration::ZERO
-                };
+                self.graced = self.graced.filter(|(late, _)| *late == since);
                 // A long one may take as long as the lowest rate of an attachment allows.
                 let more = Duration::from_secs(bytes / limits.min_body_rate.max(1));
                 let after = limits.header_time.saturating_add(more);
+                let graced = self.graced.map(|(_, until)| until);
                 let until = since
                     .checked_add(after)
-                    .and_then(|at| at.checked_add(grace));
+                    .map(|at| graced.map_or(at, |until| at.max(until)));
                 sooner(until, Due::Over(Error::HeaderTimeout { after }));
             }
             None => self.graced = None,
         }
         (at, due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Read;
+
+    use tokio::io::{AsyncWriteExt, duplex};
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::web::socket::pipe::Turn;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_is_not_late_when_it_was_not_read_for_longer_than_it_may_take() {
+        let (mut peer, ours) = duplex(64);
+        let limits = Limits::default();
+        let mut pipe = Pipe::new(Box::new(ours), Vec::new(), limits.write_time);
+        let mut clock = Clock::default();
+        // What a frame of text begins with.
+        peer.write_all(&[0x81, 0x85]).await.expect("there is room");
+        poll_fn(|cx| {
+            let (pipe, mut out) = (&mut pipe, [0; 16]);
+            Poll::Ready(
+                Turn { pipe, cx }
+                    .read(&mut out)
+                    .expect_err("it is not whole"),
+            )
+        })
+        .await;
+        advance(limits.header_time + 10 * GRACE).await;
+        let mut due = async || poll_fn(|cx| Poll::Ready(clock.poll(cx, &mut pipe, &limits))).await;
+        assert!(due().await.is_pending(), "it is looked at once more");
+        advance(GRACE / 2).await;
+        assert!(due().await.is_pending());
+        advance(GRACE).await;
+        let over = due().await;
+        assert!(
+            matches!(over, Poll::Ready(Due::Over(Error::HeaderTimeout { .. }))),
+            "a peer that sends no more of it"
+        );
     }
 }
