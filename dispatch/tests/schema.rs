@@ -325,3 +325,25 @@ export interface Pushes {
 "#;
     assert_eq!(schema.to_typescript(), expected);
 }
+
+/// A title, and one of several kinds: no field but those of its alternatives.
+#[derive(JsonSchema, Message, Serialize)]
+#[message(type = "chosen", reply = ())]
+struct Chosen {
+    #[serde(flatten)]
+    kind: Kind,
+}
+
+#[test]
+fn a_struct_with_nothing_but_alternatives_is_one_of_them_in_typescript() {
+    let app = App::from(Dispatcher::new(()).pushes::<Chosen>());
+    let typescript = app.schema().to_typescript();
+    let expected = r#"export type Chosen = {
+  is: "fruit";
+  sweet: boolean;
+} | {
+  is: "bare";
+};
+"#;
+    assert!(typescript.contains(expected), "{typescript}");
+}

@@ -149,7 +149,7 @@ impl Declared {
                 let some = some.iter().map(|one| self.type_of(one, scope, depth));
                 let some = union(some.collect());
                 // An object that says nothing but its alternatives is one of them.
-                all.retain(|one| one != ANY_OBJECT);
+                all.retain(|one| one != ANY_OBJECT && one != NO_FIELDS);
                 all.push(some);
             }
         }
