@@ -103,6 +103,28 @@ async fn a_cached_session_asks_the_database_once_and_a_flush_logs_nobody_out() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_over_in_the_cache_alone_is_not_over() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let (database, [here, there]) = nodes(&redis, Duration::from_secs(20));
+    let mut ann = session("ann");
+    ann.lifetime.idle = Duration::from_millis(200);
+    here.insert(&ann).await.expect("stored");
+    assert!(is_there(&there, &ann).await, "it is in the cache");
+    // As a node that cannot reach Redis notes its use.
+    let later = SystemTime::now() + Duration::from_secs(5);
+    database.touch(&ann.key, later).await.expect("noted");
+    sleep(Duration::from_millis(250)).await;
+    let loaded = there
+        .load(&ann.key)
+        .await
+        .expect("loads")
+        .expect("it lives");
+    assert_eq!(loaded.touched, later);
+}
+
+#[tokio::test]
 async fn alone_without_redis_sessions_go_on_in_time() {
     let Some(mut redis) = Redis::start().await else {
         return;

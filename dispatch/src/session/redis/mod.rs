@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 
 use crate::redis::{Again, Call, Redis, RedisError};
+use crate::session::clock::Clock;
 use crate::session::id::SessionKey;
 use crate::session::record::Session;
 use crate::session::store::{SessionStore, StoreError};
@@ -40,6 +41,7 @@ pub struct RedisStore<S> {
     redis: Redis,
     inner: S,
     life: Duration,
+    clock: Clock,
 }
 
 impl<S: SessionStore> RedisStore<S> {
@@ -50,6 +52,7 @@ impl<S: SessionStore> RedisStore<S> {
             redis: redis.clone(),
             inner,
             life: Duration::from_secs(1),
+            clock: Clock::new(),
         }
     }
 
@@ -152,6 +155,10 @@ impl<S: SessionStore> SessionStore for RedisStore<S> {
 
     async fn load(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
         let asked = match self.find(key).await {
+            // One that is over here may have been used since, on a node that could not tell Redis.
+            Ok((Found::Session(session), asked)) if session.is_expired(self.clock.now()) => {
+                Some(asked)
+            }
             Ok((Found::Session(session), _)) => return Ok(Some(session)),
             Ok((Found::Removed, _)) => return Ok(None),
             Ok((Found::Nothing, asked)) => Some(asked),
