@@ -8,6 +8,7 @@ use checkin::config::ServerConfig;
 use checkin::demo::DemoOptions;
 use checkin::server::with_causes;
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
 
 /// Attendance: a code that changes on the wall, students who sign in by phone
 #[derive(Parser)]
@@ -31,6 +32,8 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // What a command makes is its user's alone, SQLite's files with the hashes in them included.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
     match Cli::parse().command {
         Command::Server(config) => {
             checkin::logs::init();

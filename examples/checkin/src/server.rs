@@ -8,7 +8,6 @@ use packetboat_dispatch::tls::{Certificates, TlsError, TlsMode};
 use packetboat_dispatch::{
     Error as ServeError, Hub, Limits, Server, SessionManager, SessionPolicy, ShutdownHandle,
 };
-use rustix::fs::Mode;
 use tokio::task::JoinSet;
 
 use crate::accounts::Passwords;
@@ -174,8 +173,6 @@ pub async fn serve(config: ServerConfig) -> Result<RunningServer, StartError> {
 /// As [`serve`], and when the server broke.
 pub async fn run(config: ServerConfig) -> Result<(), StartError> {
     use tokio::signal::unix::{SignalKind, signal};
-    // What the server makes is its user's alone, SQLite's files with the hashes in them included.
-    rustix::process::umask(Mode::from_raw_mode(0o077));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut hangup = match config.tls_cert {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
 use website::config::{DataOptions, ServerConfig};
 use website::operator::{self, TenantCommand};
 use website::refusals::with_causes;
@@ -35,6 +36,8 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // What a command makes is its user's alone, SQLite's files included.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
     match Cli::parse().command {
         Command::Server(config) => {
             logs::init();

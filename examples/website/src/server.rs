@@ -7,7 +7,6 @@ use packetboat_dispatch::proxies::{BadNetwork, ProxyProtocol, TrustedProxies};
 use packetboat_dispatch::{
     Error as ServeError, Server, SessionManager, SessionPolicy, ShutdownHandle,
 };
-use rustix::fs::Mode;
 use tokio::task::JoinSet;
 
 use crate::accounts::Passwords;
@@ -176,8 +175,6 @@ fn proxies(config: &ServerConfig) -> Result<TrustedProxies, BadNetwork> {
 /// As [`serve`], and when the server broke.
 pub async fn run(config: ServerConfig) -> Result<(), StartError> {
     use tokio::signal::unix::{SignalKind, signal};
-    // What the server makes is its user's alone, SQLite's files included.
-    rustix::process::umask(Mode::from_raw_mode(0o077));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut server = serve(config).await?;

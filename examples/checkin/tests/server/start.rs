@@ -1,5 +1,6 @@
 //! The program: its command line, and its start.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -100,6 +101,28 @@ async fn an_operator_needs_no_browser() {
     let pid = rustix::process::Pid::from_raw(server.id().unwrap() as i32).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(server.wait().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn what_a_command_makes_is_its_users_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    let program = env!("CARGO_BIN_EXE_checkin");
+    // Under the mask that most accounts have.
+    let mut made = Command::new("sh");
+    made.args(["-c", "umask 022; exec \"$@\"", "sh", program, "admin"]);
+    made.args(["--data"]).arg(&folder);
+    made.args(["create", "admin", "root"]);
+    let (done, text) = said(made.env_remove("CHECKIN_DATABASE")).await;
+    assert!(done, "{text}");
+    let files = std::fs::read_dir(&folder).unwrap();
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    assert!(!paths.is_empty());
+    paths.push(folder);
+    for path in paths {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+    }
 }
 
 #[tokio::test]

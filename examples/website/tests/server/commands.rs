@@ -1,5 +1,6 @@
 //! The command line: companies by hand, and the story.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
@@ -135,6 +136,37 @@ async fn companies_come_change_their_plan_and_leave() {
     )
     .await;
     assert!(gone.status.success() && !second.exists(), "{}", said(&gone));
+}
+
+#[tokio::test]
+async fn what_a_command_makes_is_its_users_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    // Under the mask that most accounts have.
+    let mut open = Command::new("sh");
+    open.args([
+        "-c",
+        "umask 022; exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_website"),
+    ]);
+    open.args(["tenant", "create", "shop", "--data"])
+        .arg(&folder);
+    let made = open.env_remove("WEBSITE_DATABASE").output().await.unwrap();
+    assert!(made.status.success(), "{}", said(&made));
+    let mut left = vec![folder.clone()];
+    let mut seen = 0;
+    while let Some(path) = left.pop() {
+        let data = std::fs::metadata(&path).unwrap();
+        let mode = data.permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        seen += 1;
+        if data.is_dir() {
+            let entries = std::fs::read_dir(&path).unwrap();
+            left.extend(entries.map(|entry| entry.unwrap().path()));
+        }
+    }
+    assert!(folder.join("databases/shop-1.db").exists() && seen > 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
