@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use chrono::Utc;
-use packetboat_orm::{DbPool, Executor, ModelExt};
+use packetboat_orm::{DbPool, Executor, ModelExt, Select};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::models::{Account, Role, account};
 use crate::refusals::{
-    ACCOUNT_LOCKED, BAD_NAME, BAD_PASSWORD, BUSY, Fault, LINK_USED, NAME_TAKEN, Refusal,
-    WRONG_PASSWORD,
+    ACCOUNT_LOCKED, BAD_NAME, BAD_PASSWORD, BUSY, FORBIDDEN, Fault, LINK_USED, NAME_TAKEN,
+    NOT_FOUND, Refusal, WRONG_PASSWORD,
 };
 use crate::secrets::{self, Secret};
 
@@ -112,23 +112,58 @@ pub async fn claim(
     }
 }
 
+/// Sets the password of an account, in place of the one that it has or of its first link. One that
+/// is refused changes nothing.
+///
+/// # Errors
+///
+/// `bad_password`, `busy`.
+pub async fn set_password(
+    db: &DbPool,
+    passwords: &Passwords,
+    id: i64,
+    password: Secret,
+) -> Result<(), Fault> {
+    let hash = passwords.hash(password).await?;
+    let changes = [account::password.set(Some(hash)), account::invite.set(None)];
+    let own = Account::select().filter(account::id.eq(id));
+    own.update(changes, db).await?;
+    Ok(())
+}
+
+/// Gives a new token for the first password of an account that has none yet; the one before opens
+/// nothing any more.
+///
+/// # Errors
+///
+/// `forbidden`: a password is set, maybe in this moment.
+pub async fn invite_first(db: impl Executor, id: i64) -> Result<Secret, Fault> {
+    let waiting = account::id.eq(id) & account::password.is_null();
+    invite(db, Account::select().filter(waiting))
+        .await?
+        .ok_or_else(|| FORBIDDEN.into())
+}
+
 /// Takes an account's password away, if it has one, and gives the token for a new one. Tokens that
 /// were given before open nothing any more.
 ///
 /// # Errors
 ///
-/// When the database fails.
+/// `not_found`.
 pub async fn invite_again(db: impl Executor, id: i64) -> Result<Secret, Fault> {
+    let own = Account::select().filter(account::id.eq(id));
+    invite(db, own).await?.ok_or_else(|| NOT_FOUND.into())
+}
+
+/// The token for a new password of the one account that is looked for, if there is one.
+async fn invite(db: impl Executor, one: Select<Account>) -> Result<Option<Secret>, Fault> {
     let token = secrets::random::<16>();
     let changes = [
         account::password.set(None),
         account::invite.set(Some(secrets::digest(&token.0))),
     ];
-    Account::select()
-        .filter(account::id.eq(id))
-        .update(changes, db)
-        .await?;
-    Ok(token)
+    let found = one.update(changes, db).await?;
+    Ok((found > 0).then_some(token))
 }
 
 /// Hashes and checks passwords with Argon2id.

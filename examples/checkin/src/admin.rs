@@ -172,10 +172,9 @@ async fn run_on(db: &DbPool, origin: &str, command: Command) -> Result<String, N
             let line = tokio::task::spawn_blocking(first_line)
                 .await
                 .map_err(Fault::from)??;
-            let token = accounts::invite_again(db, account.id).await?;
-            end_sessions(db, account.id).await?;
             let passwords = Passwords::new(Params::DEFAULT, 1);
-            accounts::claim(db, &passwords, &token.0, Secret(line)).await?;
+            accounts::set_password(db, &passwords, account.id, Secret(line)).await?;
+            end_sessions(db, account.id).await?;
             Ok(format!("{name} has a new password"))
         }
         Command::Reset { name } => {

@@ -17,7 +17,7 @@ use crate::courses::{self, Link, NotImported};
 use crate::models::{Account, Attendance, Class, Course, Standing, attendance, class};
 use crate::pages::view::{CoursePage, Frame, HistoryPage, LinksPage, page, page_with};
 use crate::pages::visit::Visit;
-use crate::refusals::{FORBIDDEN, Fault, NOT_ON_ROSTER};
+use crate::refusals::{Fault, NOT_ON_ROSTER};
 use crate::roster::{self, Mistake};
 use crate::sheet;
 
@@ -121,10 +121,7 @@ pub(super) async fn link(
     Path((course, student)): Path<(i64, i64)>,
 ) -> Result<Response, Fault> {
     let (course, student) = found(&app, &visit, course, student).await?;
-    if student.password.is_some() {
-        return Err(FORBIDDEN.into());
-    }
-    let token = accounts::invite_again(&app.db, student.id).await?;
+    let token = accounts::invite_first(&app.db, student.id).await?;
     let back = format!("/courses/{}/students/{}", course.id, student.id);
     let (number, name) = (student.name, student.display);
     page(&LinksPage {

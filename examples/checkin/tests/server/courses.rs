@@ -1,7 +1,9 @@
 //! Rosters in, attendance out, history and corrections.
 
+use checkin::accounts;
 use checkin::client::Browser;
-use checkin::models::{Correction, Role, Standing};
+use checkin::models::{Correction, Role, Standing, correction};
+use checkin::refusals::{FORBIDDEN, Fault};
 use packetboat_orm::{Dialect, ModelExt};
 use serde_json::json;
 
@@ -176,6 +178,12 @@ async fn a_new_link_is_for_who_has_no_password() {
     assert_eq!(
         (refused.status, refused.refusal().as_deref()),
         (403, Some("forbidden"))
+    );
+    // Nor one who sets it after the teacher's request has looked.
+    let refused = accounts::invite_first(db, roster[0].id).await;
+    assert!(
+        matches!(refused, Err(Fault::Refused(FORBIDDEN))),
+        "{refused:?}"
     );
     fixture.log_in("C-1").await;
     let given = ann

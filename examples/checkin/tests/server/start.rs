@@ -79,6 +79,16 @@ async fn an_operator_needs_no_browser() {
         .await
         .unwrap();
     assert!(command.wait().await.unwrap().success());
+    // One that is no password leaves the old one, with which somebody logs in below.
+    let mut command = admin(&["password", "ann"]);
+    let mut command = command
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = command.stdin.take().unwrap();
+    stdin.write_all(b"short\n").await.unwrap();
+    assert!(!command.wait().await.unwrap().success());
 
     // The server on the same folder, which says when it is there and goes when it is told to.
     let mut server = program();
@@ -98,6 +108,9 @@ async fn an_operator_needs_no_browser() {
         .await
         .unwrap();
     assert_eq!(page.status, 200);
+    let mut ann = checkin::client::Browser::new(addr);
+    let answer = ann.log_in("ann", "a password of ann's").await.unwrap();
+    assert_eq!(answer.status, 303, "{:?}", answer.refusal());
     let pid = rustix::process::Pid::from_raw(server.id().unwrap() as i32).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(server.wait().await.unwrap().success());
