@@ -31,7 +31,7 @@ pub struct App {
     pub form_key: Secret,
     /// What the operator decided.
     pub rules: Arc<Rules>,
-    /// The task of each connection that shows a class its codes.
+    /// The task of each connection that watches a class.
     pub watching: Watching,
 }
 
@@ -59,7 +59,8 @@ impl From<&ServerConfig> for Rules {
     }
 }
 
-/// The task that pushes codes, of each connection that has one: asking twice must not start two.
+/// The task that follows a class, of each connection that watches one: asking twice must not start
+/// two.
 #[derive(Clone, Debug, Default)]
 // A std lock around a short list; never held across an await.
 pub struct Watching(Arc<Mutex<Vec<(ConnectionId, i64, Tied)>>>);

@@ -24,13 +24,15 @@ pub struct Shown {
 pub struct Member {
     /// Who.
     pub account: Account,
+    /// By which session.
+    pub session: SessionId,
     /// The device, where a browser has shown one.
     pub device: Option<String>,
 }
 
 /// Someone who may run classes: a teacher, or an admin.
 #[derive(Clone, Debug)]
-pub struct Teacher(pub Account);
+pub struct Teacher(pub Member);
 
 /// Someone who may sign in.
 #[derive(Clone, Debug)]
@@ -62,9 +64,9 @@ impl Guard<App> for TeacherOnly {
     type Identity = Teacher;
 
     async fn check(&self, call: &Call, app: &App) -> Result<Teacher, Rejection> {
-        let Member { account, .. } = caller(call, app).await?;
-        match account.role {
-            Role::Admin | Role::Teacher => Ok(Teacher(account)),
+        let member = caller(call, app).await?;
+        match member.account.role {
+            Role::Admin | Role::Teacher => Ok(Teacher(member)),
             Role::Student => Err(FORBIDDEN.into()),
         }
     }
@@ -86,18 +88,18 @@ impl Guard<App> for StudentOnly {
 /// The account behind the session that the message shows, or else that its WebSocket was opened
 /// with.
 async fn caller(call: &Call, app: &App) -> Result<Member, Rejection> {
-    if let Some(session) = call.session().await? {
-        let account = account(&app.db, &session.subject).await?;
+    if let (Some(session), Some(id)) = (call.session().await?, call.session_id()) {
         return Ok(Member {
-            account,
+            account: account(&app.db, &session.subject).await?,
+            session: id,
             device: None,
         });
     }
-    let shown = shown(call).ok_or(NOT_LOGGED_IN)?;
-    let account = who(app, &shown.session).await?;
+    let Shown { session, device } = shown(call).ok_or(NOT_LOGGED_IN)?;
     Ok(Member {
-        account,
-        device: Some(shown.device),
+        account: who(app, &session).await?,
+        session,
+        device: Some(device),
     })
 }
 

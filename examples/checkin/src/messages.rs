@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::models::Standing;
 use crate::secrets::Secret;
 
-/// Opens a session. Pages log in by a form; this is for programs.
+/// Opens a session, which outlives the connection until a logout or an operator ends it. Pages log in
+/// by a form; this is for programs.
 #[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[message(type = "login", reply = LoggedIn)]
 pub struct Login {
@@ -15,9 +16,6 @@ pub struct Login {
     pub name: String,
     /// The password.
     pub password: Secret,
-    /// Asks for a session that outlives the connection.
-    #[serde(default)]
-    pub keep: bool,
 }
 
 /// Who has logged in.

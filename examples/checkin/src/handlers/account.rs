@@ -9,19 +9,16 @@ use crate::courses;
 use crate::guards::Member;
 use crate::messages::{CourseLine, ListCourses, LoggedIn, Login, Logout};
 
-/// Logs in.
+/// Logs in. The session is in the database like those of the pages: one that lived in the connection
+/// alone could not be ended from elsewhere.
 pub(super) async fn login(
     State(app): State<App>,
     sessions: Sessions,
     login: Login,
 ) -> Result<LoggedIn, Rejection> {
-    let Login {
-        name,
-        password,
-        keep,
-    } = login;
+    let Login { name, password } = login;
     let account = accounts::log_in(&app.db, &app.passwords, &name, password).await?;
-    let session = sessions.login(account.id.to_string(), keep).await?;
+    let session = sessions.login(account.id.to_string(), true).await?;
     Ok(LoggedIn {
         session,
         name: account.display,

@@ -1,17 +1,16 @@
 //! A class by message: opened, closed, corrected, and watched.
 
 use packetboat_dispatch::push::{Join, SlowReader};
-use packetboat_dispatch::{Hub, Identity, Peer, Pusher, Rejection, State};
-use packetboat_orm::ModelExt;
+use packetboat_dispatch::{ConnectionId, Hub, Identity, Peer, Pusher, Rejection, SessionId, State};
 
 use crate::app::App;
 use crate::cadence::Cadence;
 use crate::classes::{self, Change};
-use crate::guards::Teacher;
+use crate::guards::{self, Teacher};
 use crate::messages::{
     ClassOpened, ClassView, CloseClass, Code, Correct, Line, OpenClass, Taken, WatchClass,
 };
-use crate::models::{Account, Class};
+use crate::models::Class;
 use crate::refusals::Fault;
 
 /// Opens a class.
@@ -20,7 +19,7 @@ pub(super) async fn open(
     Identity(Teacher(teacher)): Identity<Teacher>,
     message: OpenClass,
 ) -> Result<ClassOpened, Rejection> {
-    let class = classes::open(&app, &teacher, message.course, message.late_after).await?;
+    let class = classes::open(&app, &teacher.account, message.course, message.late_after).await?;
     Ok(ClassOpened {
         class: class.id,
         opened: class.opened,
@@ -33,7 +32,7 @@ pub(super) async fn close(
     Identity(Teacher(teacher)): Identity<Teacher>,
     message: CloseClass,
 ) -> Result<(), Rejection> {
-    Ok(classes::close(&app, &teacher, message.class).await?)
+    Ok(classes::close(&app, &teacher.account, message.class).await?)
 }
 
 /// Corrects a line.
@@ -48,13 +47,13 @@ pub(super) async fn correct(
         standing: message.standing,
         reason: &message.reason,
     };
-    Ok(classes::correct(&app, &teacher, change).await?)
+    Ok(classes::correct(&app, &teacher.account, change).await?)
 }
 
 /// Shows a class, its codes as they change, and its arrivals, for as long as the connection lives.
 ///
-/// Joined first and read then: who arrives in between comes twice and not never. The task with the
-/// codes belongs to this connection alone: it ends with it, and no other one notices.
+/// Joined first and read then: who arrives in between comes twice and not never. The task that
+/// follows the class belongs to this connection alone: it ends with it, and no other one notices.
 pub(super) async fn watch(
     State(app): State<App>,
     Identity(Teacher(teacher)): Identity<Teacher>,
@@ -63,7 +62,7 @@ pub(super) async fn watch(
     pusher: Pusher,
     message: WatchClass,
 ) -> Result<ClassView, Rejection> {
-    let (class, course) = classes::run_by(&app.db, &teacher, message.class).await?;
+    let (class, course) = classes::run_by(&app.db, &teacher.account, message.class).await?;
     hub.join(&peer, &classes::room(class.id), Join::default())
         .await?;
     let lines = classes::lines(&app.db, &class).await?;
@@ -79,56 +78,51 @@ pub(super) async fn watch(
         here,
         total,
     };
-    if class.closed.is_none() {
-        let (connection, id) = (peer.id(), class.id);
-        let watching = app.watching.clone();
-        let task = pusher
-            .clone()
-            .spawn(push_codes(app, teacher, class, pusher))?;
-        watching.replace(connection, id, task);
-    }
+    let (connection, id) = (peer.id(), class.id);
+    let watching = app.watching.clone();
+    let task = pusher
+        .clone()
+        .spawn(follow(app, teacher.session, class, connection, pusher))?;
+    watching.replace(connection, id, task);
     Ok(view)
 }
 
-/// Pushes the code, now and whenever it changes, until the class is closed or its teacher may not
-/// run it any more.
-async fn push_codes(app: App, teacher: Account, class: Class, pusher: Pusher) {
-    let id = class.id;
+/// Pushes the code, now and whenever it changes, while the class is open. Open or closed, it looks
+/// as often whether the session by which it was asked may still see the class, and takes the
+/// connection out of its room when it may not.
+async fn follow(
+    app: App,
+    session: SessionId,
+    class: Class,
+    connection: ConnectionId,
+    pusher: Pusher,
+) {
+    let (id, mut is_open) = (class.id, class.closed.is_none());
     let mut cadence = Cadence::new(app.clock, class);
     loop {
         let code = Code(cadence.next().await.as_str().to_owned());
-        if !may_go_on(&app, &teacher, id).await {
-            return;
+        match seen_by(&app, &session, id).await {
+            Ok(class) => is_open = class.closed.is_none(),
+            Err(Fault::Refused(_)) => {
+                app.hub.leave(connection, &classes::room(id)).await;
+                return;
+            }
+            // A database that is away for a moment takes no code off the wall.
+            Err(Fault::Broken(error)) => tracing::warn!(
+                error = &*error as &dyn std::error::Error,
+                "a class could not be looked at"
+            ),
         }
         // A page that takes nothing for a while wants the newest code, and no older one.
         let slow = SlowReader::KeepLatest(format!("code:{id}"));
-        if pusher.send(&code, slow).await.is_err() {
+        if is_open && pusher.send(&code, slow).await.is_err() {
             return;
         }
     }
 }
 
-async fn may_go_on(app: &App, teacher: &Account, class_id: i64) -> bool {
-    let look = async {
-        let teacher = Account::find(teacher.id, &app.db)
-            .await?
-            .filter(|account| !account.is_locked);
-        let Some(teacher) = teacher else {
-            return Ok(false);
-        };
-        let (class, _) = classes::run_by(&app.db, &teacher, class_id).await?;
-        Ok::<_, Fault>(class.closed.is_none())
-    };
-    match look.await {
-        Ok(may) => may,
-        Err(Fault::Refused(_)) => false,
-        Err(Fault::Broken(error)) => {
-            // A database that is away for a moment takes no code off the wall.
-            tracing::warn!(
-                error = &*error as &dyn std::error::Error,
-                "a class could not be looked at"
-            );
-            true
-        }
-    }
+async fn seen_by(app: &App, session: &SessionId, class_id: i64) -> Result<Class, Fault> {
+    let teacher = guards::who(app, session).await?;
+    let (class, _) = classes::run_by(&app.db, &teacher, class_id).await?;
+    Ok(class)
 }

@@ -14,7 +14,9 @@ pub(super) async fn check_in(
     Identity(Student(member)): Identity<Student>,
     message: CheckIn,
 ) -> Result<CheckedIn, Rejection> {
-    let Member { account, device } = member;
+    let Member {
+        account, device, ..
+    } = member;
     let device = device
         .or(message.device)
         .filter(|device| (16..=64).contains(&device.len()));

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use checkin::client::{Browser, ClientError};
-use checkin::models::{Account, Role, account};
+use checkin::models::{Account, Class, Role, Teaching, account};
 use packetboat_dispatch::Peer;
 use packetboat_orm::ModelExt;
 use serde_json::json;
 use tokio::runtime::Handle;
 
-use crate::support::{Fixture, config, next_code, until, watch};
+use crate::support::{Fixture, PASSWORD, config, next_code, until, watch};
 
 #[tokio::test]
 async fn five_of_six_identities_get_no_websocket() {
@@ -108,6 +108,85 @@ async fn messages_are_guarded_each_by_itself() {
         socket.call(list).await.unwrap().unwrap_err(),
         "not_logged_in"
     );
+}
+
+#[tokio::test]
+async fn who_may_not_see_a_class_any_more_is_told_no_more_of_it() {
+    let mut config = config();
+    config.every = Duration::from_millis(200);
+    let fixture = Fixture::with(config).await;
+    let app = fixture.app();
+    let mut ann = fixture.staff("ann", Role::Teacher).await;
+    let course = fixture.course("C", &["ann"], 1).await;
+    let mut class = fixture.open(&mut ann, course).await;
+    // Of a class that is closed there are corrections to see.
+    for is_closed in [false, true] {
+        if is_closed {
+            let list = format!("/classes/{}", class.id);
+            let close = format!("{list}/close");
+            ann.submit(&list, &close, &[]).await.unwrap();
+            let db = &app.db;
+            class = Class::find(class.id, db).await.unwrap().unwrap();
+        }
+        for way in ["logged out", "reset", "locked", "taken off the course"] {
+            let name = format!("{way} {is_closed}");
+            let mut teacher = fixture.staff(&name, Role::Teacher).await;
+            let (db, named) = (&app.db, account::name.eq(name.as_str()));
+            let own = Account::select().filter(named);
+            let id = own.clone().one(db).await.unwrap().id;
+            let mut teaches = Teaching {
+                id: 0,
+                course_id: course,
+                account_id: id,
+            };
+            teaches.insert(db).await.unwrap();
+            let (mut wall, _) = watch(&teacher, &class).await;
+            if !is_closed {
+                next_code(&mut wall).await;
+            }
+            assert_eq!(app.hub.rooms(), 2, "{name}: the class's, and everyone's");
+            match way {
+                "logged out" => {
+                    let token = teacher.get("/").await.unwrap().token().unwrap();
+                    teacher.post("/logout", &token, &[]).await.unwrap();
+                }
+                "reset" => {
+                    let subject = id.to_string();
+                    app.sessions.revoke_subject(&subject).await.unwrap();
+                }
+                "locked" => {
+                    let locked = [account::is_locked.set(true)];
+                    own.update(locked, db).await.unwrap();
+                }
+                _ => assert!(teaches.delete(db).await.unwrap()),
+            }
+            // Its WebSocket stays open, and hears of the class no more.
+            until(|| app.watching.running() == 0 && app.hub.rooms() == 1).await;
+            assert_eq!(app.hub.connections(), 1, "{name}");
+            drop(wall);
+            until(|| app.hub.connections() == 0).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_by_message_ends_with_all_others() {
+    let fixture = Fixture::new().await;
+    fixture.staff("ann", Role::Teacher).await;
+    fixture.course("C", &["ann"], 1).await;
+    let app = fixture.app();
+    let mut socket = fixture.log_in("C-1").await.socket("/socket").await.unwrap();
+    let login = json!({"type": "login", "name": "ann", "password": PASSWORD});
+    let session = socket.call(login).await.unwrap().unwrap()["session"].clone();
+    let list = json!({"type": "list_courses", "session": session});
+    socket.call(list.clone()).await.unwrap().unwrap();
+    let ann = Account::select().filter(account::name.eq("ann"));
+    let subject = ann.one(&app.db).await.unwrap().id.to_string();
+    app.sessions.revoke_subject(&subject).await.unwrap();
+    // What is left is what the WebSocket was opened with: C-1's.
+    let open = json!({"type": "open_class", "course": 1, "session": session});
+    let refused = socket.call(open).await.unwrap();
+    assert_eq!(refused.unwrap_err(), "forbidden");
 }
 
 #[tokio::test]

@@ -179,7 +179,11 @@ async fn a_class_that_is_closed_shows_no_more_codes() {
         .unwrap()
         .unwrap();
     wall.push_of("closed", PATIENCE).await.unwrap();
-    crate::support::until(|| fixture.app().watching.running() == 0).await;
+    assert!(
+        wall.push_of("code", Duration::from_millis(600))
+            .await
+            .is_err()
+    );
     // A page that is opened now is told that it is over, and gets no code.
     let (mut late, view) = watch(&bob, &class).await;
     assert!(view["closed"].is_string());
