@@ -13,7 +13,9 @@ use crate::pages::refused::ForSocket;
 use crate::pages::visit::Visit;
 use crate::refusals::Fault;
 
-/// `/classes/{class}/socket` for the pages of its teachers, `/socket` for whoever is logged in.
+/// `/classes/{class}/socket` for the pages of its teachers, `/socket` for whoever is logged in: for
+/// programs, too, which say no origin. A browser says one with every WebSocket, whichever page opens
+/// it, and no page keeps it from that.
 pub(super) fn sockets(app: &App) -> Router<App> {
     let options = || {
         let own = app.rules.origins.iter();
@@ -22,7 +24,7 @@ pub(super) fn sockets(app: &App) -> Router<App> {
         })
     };
     let of_class = web::socket(options()).layer(from_fn_with_state(app.clone(), teacher));
-    let of_all = web::socket(options()).layer(from_fn(member));
+    let of_all = web::socket(options().without_origin()).layer(from_fn(member));
     Router::new()
         .route("/classes/{class}/socket", of_class)
         .route("/socket", of_all)

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use axum::http::header::COOKIE;
 use checkin::client::{Browser, ClientError};
 use checkin::models::{Account, Class, Role, Teaching, account};
 use packetboat_dispatch::Peer;
 use packetboat_orm::ModelExt;
 use serde_json::json;
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest};
 
 use crate::support::{Fixture, PASSWORD, config, next_code, until, watch};
 
@@ -187,6 +191,34 @@ async fn a_session_by_message_ends_with_all_others() {
     let open = json!({"type": "open_class", "course": 1, "session": session});
     let refused = socket.call(open).await.unwrap();
     assert_eq!(refused.unwrap_err(), "forbidden");
+}
+
+#[tokio::test]
+async fn a_program_needs_no_origin_and_a_page_its_own() {
+    let fixture = Fixture::new().await;
+    let mut teacher = fixture.staff("ann", Role::Teacher).await;
+    let course = fixture.course("C", &["ann"], 0).await;
+    let class = fixture.open(&mut teacher, course).await;
+    let wall = format!("/classes/{}/socket", class.id);
+    let nobody = Browser::new(fixture.addr);
+    for (who, path, status) in [
+        (&teacher, "/socket", 101),
+        (&nobody, "/socket", 401),
+        // A page's, and every page says where it is from.
+        (&teacher, wall.as_str(), 403),
+    ] {
+        let url = format!("ws://{}{path}", fixture.addr);
+        let mut request = url.into_client_request().unwrap();
+        let cookie = who.cookie_header().parse().unwrap();
+        request.headers_mut().insert(COOKIE, cookie);
+        let stream = TcpStream::connect(fixture.addr).await.unwrap();
+        let found = match client_async(request, stream).await {
+            Ok((_, answer)) => answer.status(),
+            Err(tungstenite::Error::Http(answer)) => answer.status(),
+            Err(error) => panic!("{path}: {error}"),
+        };
+        assert_eq!(found, status, "{path}");
+    }
 }
 
 #[tokio::test]
