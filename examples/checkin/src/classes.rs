@@ -150,7 +150,7 @@ fn line(student: &Account, row: Option<&Attendance>) -> Line {
         number: student.name.clone(),
         name: student.display.clone(),
         standing: row.map(|row| row.standing),
-        arrived: row.map(|row| row.arrived),
+        arrived: row.and_then(Attendance::arrival),
     }
 }
 
@@ -275,7 +275,7 @@ pub async fn history(db: &DbPool, student_id: i64, course_id: i64) -> Result<Vec
         let row = rows.get(&class.id);
         (row.is_some() || class.closed.is_some()).then(|| Attended {
             standing: row.map_or(Standing::Absent, |row| row.standing),
-            arrived: row.map(|row| row.arrived),
+            arrived: row.and_then(Attendance::arrival),
             class,
         })
     });

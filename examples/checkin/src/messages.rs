@@ -123,7 +123,7 @@ pub struct Line {
     pub name: String,
     /// What is known, if anything is.
     pub standing: Option<Standing>,
-    /// When they signed in, or when a teacher wrote it down.
+    /// When they signed in, or when a teacher wrote down that they are there; nothing for who is not.
     pub arrived: Option<DateTime<Utc>>,
 }
 

@@ -163,6 +163,13 @@ pub struct Attendance {
     pub device: Option<String>,
 }
 
+impl Attendance {
+    /// When the student came; nothing for who did not.
+    pub fn arrival(&self) -> Option<DateTime<Utc>> {
+        self.standing.is_here().then_some(self.arrived)
+    }
+}
+
 /// A change by hand, kept for good.
 #[derive(Clone, Debug, Model)]
 pub struct Correction {

@@ -126,6 +126,7 @@ words! {
     no_courses: "No courses yet.", "暂无课程。";
     no_students: "Nobody is on the roster yet.", "名单为空。";
     none_open: "None of your classes is open now.", "当前没有进行中的签到。";
+    noted: "Your teacher has noted", "老师已登记";
     number: "Student number", "学号";
     open: "Open", "进行中";
     open_class: "Open a class", "开始签到";

@@ -132,7 +132,7 @@ async fn a_roster_becomes_a_class_and_a_table(kind: Dialect) {
     let lines: Vec<String> = sheet.text().lines().map(str::to_owned).collect();
     assert_eq!(lines[0], "\u{feff}Student number,Name,Status,Arrived");
     assert!(lines[1].starts_with("S1,李雷,Present,20"), "{lines:?}");
-    assert!(lines[2].starts_with("S2,韩梅梅,Excused,20"), "{lines:?}");
+    assert_eq!(lines[2], "S2,韩梅梅,Excused,");
     assert_eq!(lines[3], "S3,'=1+1,Absent,");
     let whole = ann
         .get(&format!("{page}/attendance.csv"))

@@ -3,6 +3,7 @@
 use checkin::models::{Class, Role, class};
 use checkin::signing;
 use packetboat_orm::{Dialect, ModelExt};
+use serde_json::json;
 
 use crate::support::{Fixture, config, sign_in, standing, watch};
 
@@ -50,6 +51,47 @@ async fn the_same_student_ten_times_is_one_row(kind: Dialect) {
         assert!(again.text().contains("signed in already"));
     }
     assert_eq!(fixture.rows(&class).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_teacher_has_noted_is_no_sign_in() {
+    let fixture = Fixture::new().await;
+    let mut teacher = fixture.staff("ann", Role::Teacher).await;
+    let course = fixture.course("C", &["ann"], 1).await;
+    let class = fixture.open(&mut teacher, course).await;
+    let mut student = fixture.student("C-1").await;
+    let (mut wall, view) = watch(&teacher, &class).await;
+    let id = &view["lines"][0]["student"];
+    for (lang, noted) in [("en", "Your teacher has noted"), ("zh", "老师已登记")] {
+        student.cookies.insert("lang".to_owned(), lang.to_owned());
+        for standing in ["absent", "excused"] {
+            let correct = json!({"type": "correct", "class": class.id, "student": id,
+                "standing": standing, "reason": "not seen"});
+            let line = wall.call(correct).await.unwrap().unwrap();
+            assert!(line["arrived"].is_null(), "{line}");
+            let own = student.get("/").await.unwrap().text();
+            let form = student
+                .get(&format!("/c/{}", class.id))
+                .await
+                .unwrap()
+                .text();
+            let sent = sign_in(&mut student, &class, &fixture.code(&class)).await;
+            assert_eq!(self::standing(&sent).as_deref(), Some(standing));
+            for page in [own, form, sent.text()] {
+                assert!(page.contains(noted), "{page}");
+                assert!(!page.contains("note good") && !page.contains("✓"), "{page}");
+            }
+        }
+    }
+    // Nobody has come, and no time says so.
+    let list = format!("/classes/{}", class.id);
+    let shown = teacher.get(&list).await.unwrap().text();
+    assert!(shown.contains("<td data-arrived></td>"), "{shown}");
+    let sheet = teacher
+        .get(&format!("{list}/attendance.csv"))
+        .await
+        .unwrap();
+    assert!(sheet.text().ends_with("Excused,\r\n"), "{}", sheet.text());
 }
 
 #[tokio::test]
