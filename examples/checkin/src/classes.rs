@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use packetboat_orm::{DbPool, ModelExt, try_transaction};
+use packetboat_orm::{self as orm, DbPool, Dialect, Executor, ModelExt, try_transaction};
 
 use crate::accounts::is_hidden;
 use crate::app::App;
@@ -101,6 +101,22 @@ pub async fn run_by(db: &DbPool, who: &Account, id: i64) -> Result<(Class, Cours
     Ok((class, course))
 }
 
+/// A class as it is, and stays until the transaction ends: whoever else closes it, or writes down who
+/// is there under this lock, waits.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn locked(tx: impl Executor, id: i64) -> orm::Result<Option<Class>> {
+    let own = Class::select().filter(class::id.eq(id));
+    // SQLite's transaction has locked the whole database.
+    let own = match tx.dialect() {
+        Dialect::Sqlite => own,
+        _ => own.for_update(),
+    };
+    own.optional(tx).await
+}
+
 /// The classes of a course, newest first.
 ///
 /// # Errors
@@ -184,6 +200,8 @@ pub async fn correct(app: &App, teacher: &Account, change: Change<'_>) -> Result
     }
     let now = app.clock.now();
     let row = try_transaction(&app.db, async |tx| {
+        // Of two teachers at once the second one finds what the first has made of it.
+        locked(&mut *tx, class.id).await?;
         let own = attendance::class_id.eq(class.id) & attendance::student_id.eq(change.student_id);
         let found = Attendance::select().filter(own).optional(&mut *tx).await?;
         let was = found.as_ref().map_or(Standing::Absent, |row| row.standing);
@@ -254,7 +272,7 @@ pub struct Attended {
     pub class: Class,
     /// What is known.
     pub standing: Standing,
-    /// Since when.
+    /// When they came, if they did.
     pub arrived: Option<DateTime<Utc>>,
 }
 

@@ -1,7 +1,7 @@
 //! Signing in: who, to which class, with which code, on which device, how often.
 
 use chrono::Duration;
-use packetboat_orm::{DbPool, ModelExt};
+use packetboat_orm::{DbPool, ModelExt, transaction};
 
 use crate::app::App;
 use crate::classes;
@@ -87,8 +87,15 @@ pub async fn sign_in(
             &[b"device", device.as_bytes()],
         ))),
     };
-    match row.insert(&app.db).await {
-        Ok(()) => {}
+    let inserted = transaction(&app.db, async |tx| {
+        match classes::locked(&mut *tx, class.id).await? {
+            Some(class) if class.closed.is_none() => row.insert(tx).await.map(|()| true),
+            _ => Ok(false),
+        }
+    });
+    match inserted.await {
+        Ok(true) => {}
+        Ok(false) => return Err(CLASS_CLOSED.into()),
         Err(error) if error.is_unique("student_id") || error.is_unique("device") => {
             // The same student at the same moment, or another one with this device.
             let known = known(&app.db, class.id, student.id).await?;

@@ -11,6 +11,7 @@ use crate::support::{Fixture, PASSWORD, PATIENCE, config, sign_in, standing, wat
 
 on_each_database! {
     a_roster_becomes_a_class_and_a_table
+    corrections_at_once_are_one_history
 }
 
 async fn a_roster_becomes_a_class_and_a_table(kind: Dialect) {
@@ -156,6 +157,41 @@ async fn a_roster_becomes_a_class_and_a_table(kind: Dialect) {
     for (student, standing) in students.iter_mut().zip(["Present", "Excused", "Absent"]) {
         assert!(student.get("/").await.unwrap().text().contains(standing));
     }
+}
+
+async fn corrections_at_once_are_one_history(kind: Dialect) {
+    let Some(fixture) = Fixture::on(kind, config()).await else {
+        return;
+    };
+    fixture.staff("ann", Role::Teacher).await;
+    fixture.staff("bob", Role::Teacher).await;
+    let course = fixture.course("C", &["ann", "bob"], 1).await;
+    let mut ann = fixture.log_in("ann").await;
+    let class = fixture.open(&mut ann, course).await;
+    let (_, view) = watch(&ann, &class).await;
+    let mut teachers = tokio::task::JoinSet::new();
+    for (name, standings) in [("ann", ["late", "absent"]), ("bob", ["present", "excused"])] {
+        let (mut wall, _) = watch(&fixture.log_in(name).await, &class).await;
+        let (id, student) = (class.id, view["lines"][0]["student"].clone());
+        teachers.spawn(async move {
+            for standing in standings.iter().cycle().take(20) {
+                let correct = json!({"type": "correct", "class": id, "student": student,
+                    "standing": standing, "reason": "seen"});
+                wall.call(correct).await.unwrap().unwrap();
+            }
+        });
+    }
+    teachers.join_all().await;
+    let all = Correction::select().order_by(correction::id.asc());
+    let all = all.all(&fixture.app().db).await.unwrap();
+    assert_eq!(all.len(), 40);
+    // Each says what the one before it has made of it, and the last one what stands there.
+    let mut was = Standing::Absent;
+    for kept in &all {
+        assert_eq!(kept.was, was, "{all:?}");
+        was = kept.became;
+    }
+    assert_eq!(fixture.rows(&class).await[0].standing, was);
 }
 
 #[tokio::test]

@@ -1,14 +1,19 @@
 //! Row E5: once per student, to one's own class, with a clear text.
 
-use checkin::models::{Class, Role, class};
+use std::time::{Duration, Instant};
+
+use checkin::models::{Attempt, Class, Role, class};
+use checkin::refusals::{CLASS_CLOSED, Fault};
 use checkin::signing;
-use packetboat_orm::{Dialect, ModelExt};
+use packetboat_orm::{Dialect, Finish, ModelExt, begin};
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::support::{Fixture, config, sign_in, standing, watch};
 
 on_each_database! {
     the_same_student_ten_times_is_one_row
+    nobody_signs_in_after_the_class_was_closed
 }
 
 async fn the_same_student_ten_times_is_one_row(kind: Dialect) {
@@ -51,6 +56,49 @@ async fn the_same_student_ten_times_is_one_row(kind: Dialect) {
         assert!(again.text().contains("signed in already"));
     }
     assert_eq!(fixture.rows(&class).await.len(), 1);
+}
+
+async fn nobody_signs_in_after_the_class_was_closed(kind: Dialect) {
+    let Some(fixture) = Fixture::on(kind, config()).await else {
+        return;
+    };
+    let mut teacher = fixture.staff("ann", Role::Teacher).await;
+    let course = fixture.course("C", &["ann"], 1).await;
+    let class = fixture.open(&mut teacher, course).await;
+    let app = fixture.app().clone();
+    let student = checkin::courses::roster(&app.db, course)
+        .await
+        .unwrap()
+        .remove(0);
+    let mut closing = begin(&app.db).await.unwrap();
+    let changes = [
+        class::closed.set(Some(app.clock.now())),
+        class::open_course_id.set(None),
+    ];
+    let own = Class::select().filter(class::id.eq(class.id));
+    own.update(changes, &mut closing).await.unwrap();
+    let (id, code) = (class.id, fixture.code(&class));
+    let signing = tokio::spawn({
+        let app = app.clone();
+        async move { signing::sign_in(&app, &student, id, &code, "a device").await }
+    });
+    // Its attempt is written down after it has found the class open. On SQLite it waits for that.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(500) {
+        if Attempt::select().count(&app.db).await.unwrap() > 0 {
+            break;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    // As long as it takes to come to the row, on a database that lets it wait there.
+    sleep(Duration::from_millis(100)).await;
+    closing.commit().await.unwrap();
+    let refused = signing.await.unwrap();
+    assert!(
+        matches!(refused, Err(Fault::Refused(CLASS_CLOSED))),
+        "{refused:?}"
+    );
+    assert_eq!(fixture.rows(&class).await.len(), 0);
 }
 
 #[tokio::test]
