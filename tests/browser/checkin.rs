@@ -248,6 +248,14 @@ async fn a_class_in_two_browsers() {
             .until("return document.querySelector('[data-state]').textContent === 'Closed'")
             .await;
     }
+    // Who has not come by now was not there, in the list that is open and in one that is opened.
+    let third = "return document.querySelector('tbody tr:nth-child(3) .chip').textContent";
+    assert_eq!(bob.run(third).await, json!("Absent"));
+    bob.driver.refresh().await.unwrap();
+    // The script writes the class of the state anew, with nothing at its end.
+    bob.until("return document.querySelector('[data-state]').className === 'chip state '")
+        .await;
+    assert_eq!(bob.run(third).await, json!("Absent"));
     assert_eq!(
         teacher
             .run("return document.querySelector('[data-qr]').hidden")

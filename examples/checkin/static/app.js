@@ -145,6 +145,10 @@ function live(main) {
       find("time").classList.remove("runs");
     }
     for (const form of main.querySelectorAll('form[data-message="close_class"]')) form.remove();
+    // Who is not known to be there now was not there.
+    for (const chip of main.querySelectorAll("tr [data-standing]")) {
+      if (chip.textContent === "–") chip.textContent = texts.absent;
+    }
   }
 
   async function submit(event, form) {
