@@ -105,11 +105,13 @@ impl Operator {
         }
     }
 
-    /// Takes a company in, and gives its site. What fails half way is undone.
+    /// Takes a company in, and gives its site. What fails half way is undone; a database that is there already is
+    /// somebody's, and is left as it is.
     ///
     /// # Errors
     ///
-    /// [`Refusal::BadText`], [`Refusal::PlanFull`], [`Refusal::Taken`], and what the databases say.
+    /// [`Refusal::BadText`], [`Refusal::PlanFull`], [`Refusal::Taken`], [`Refusal::DatabaseExists`], and what the
+    /// databases say.
     pub async fn create(
         &self,
         new: NewCompany,
@@ -117,18 +119,19 @@ impl Operator {
         password: String,
     ) -> Result<Site, Refusal> {
         let site = self.directory.create(new).await?;
-        match self.furnish(&site, owner, password).await {
-            Ok(()) => Ok(site),
-            Err(refusal) => {
-                self.directory.remove(&site.name).await?;
-                self.storage.delete(&site.key).await?;
-                Err(refusal)
-            }
+        if let Err(refusal) = self.storage.create(&site.key).await {
+            self.directory.remove(&site.name).await?;
+            return Err(refusal);
         }
+        if let Err(refusal) = self.furnish(&site, owner, password).await {
+            self.directory.remove(&site.name).await?;
+            self.storage.delete(&site.key).await?;
+            return Err(refusal);
+        }
+        Ok(site)
     }
 
     async fn furnish(&self, site: &Site, owner: &str, password: String) -> Result<(), Refusal> {
-        self.storage.create(&site.key).await?;
         let tenants = crate::app::App::tenants(self.storage.clone());
         let db = tenants.get(&site.key).await?;
         let added = owners::add(&db, &self.passwords, owner, password).await;

@@ -25,6 +25,11 @@ pub enum Refusal {
     BadLogin,
     /// The site has no such component switched on.
     ComponentOff(Component),
+    /// A new company's database is there already, and is somebody's.
+    DatabaseExists {
+        /// Its key.
+        key: String,
+    },
     /// The site is at work on as much as it may be, and as much waits.
     Full,
     /// Something failed here, of which the log knows more.
@@ -69,6 +74,10 @@ impl fmt::Display for Refusal {
             }
             Self::BadLogin => f.write_str("wrong name or password"),
             Self::ComponentOff(component) => write!(f, "{component} is not switched on"),
+            Self::DatabaseExists { key } => write!(
+                f,
+                "there is a database {key} already, which is left as it is; the next try takes another number"
+            ),
             Self::Full => f.write_str("too much is asked of this site at once"),
             Self::Internal(_) => f.write_str("something failed here"),
             Self::NotConfirmed => {
@@ -96,6 +105,7 @@ impl Refusal {
             Self::BadText { .. } => "bad_text",
             Self::BadLogin => "bad_login",
             Self::ComponentOff(_) => "component_off",
+            Self::DatabaseExists { .. } => "database_exists",
             Self::Full => "full",
             Self::Internal(_) => "internal",
             Self::NotConfirmed => "not_confirmed",
@@ -119,9 +129,11 @@ impl Refusal {
             Self::ComponentOff(_) | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotConfirmed | Self::PlanFull { .. } | Self::Taken | Self::NoRoom => {
-                StatusCode::CONFLICT
-            }
+            Self::DatabaseExists { .. }
+            | Self::NotConfirmed
+            | Self::PlanFull { .. }
+            | Self::Taken
+            | Self::NoRoom => StatusCode::CONFLICT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongKind => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -150,6 +162,9 @@ impl Refusal {
             Self::BadText { .. } => "内容为空、过长，或含有不可见字符。".to_owned(),
             Self::BadLogin => "名称或密码不正确。".to_owned(),
             Self::ComponentOff(_) => "本站未开通此功能。".to_owned(),
+            Self::DatabaseExists { key } => {
+                format!("数据库 {key} 已存在，未作改动；再试一次会使用新的编号。")
+            }
             Self::Full => "本站正忙，请稍后再试。".to_owned(),
             Self::Internal(_) => "服务器内部出错。".to_owned(),
             Self::NotConfirmed => "未确认，未执行任何操作。".to_owned(),

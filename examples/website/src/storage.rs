@@ -34,6 +34,12 @@ const CONNECTIONS: u32 = 4;
 /// Bytes of a database's name on PostgreSQL.
 const LONGEST: usize = 63;
 
+/// What the names of SQLite's files end in, after the database's own.
+const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// PostgreSQL: there is a database of this name.
+const DUPLICATE_DATABASE: &str = "42P04";
+
 /// Where databases are.
 #[derive(Clone)]
 pub enum Place {
@@ -80,9 +86,21 @@ impl fmt::Debug for Place {
 impl Place {
     fn file(&self, key: &str) -> Option<PathBuf> {
         match self {
-            Self::Folder(folder) => Some(folder.join(format!("{key}.db"))),
+            Self::Folder(folder) => Some(folder.join(file_name(key))),
             Self::Server(_) => None,
         }
+    }
+
+    /// The files that the database of this key has, or may have, in a folder.
+    fn files(&self, key: &str) -> impl Iterator<Item = PathBuf> {
+        let file = self.file(key);
+        file.into_iter().flat_map(|file| {
+            ENDINGS.map(|ending| {
+                let mut name = file.clone().into_os_string();
+                name.push(ending);
+                name.into()
+            })
+        })
     }
 
     /// The URL of the database of this key, on a server.
@@ -148,17 +166,60 @@ impl Storage {
         Ok(self.writer.open("directory", 4).await?)
     }
 
-    /// Makes the database of a site, with its tables.
+    /// Makes the database of a site, with its tables. Where that fails, nothing of it is left.
     ///
     /// # Errors
     ///
-    /// What the database says.
+    /// [`Refusal::DatabaseExists`], of a database that is then untouched, and what the database says.
     pub async fn create(&self, key: &TenantName) -> Result<(), Refusal> {
-        self.make(key.as_str()).await?;
+        self.make_new(key.as_str()).await?;
+        let made = self.furnish(key).await;
+        if made.is_err() {
+            self.delete(key).await?;
+        }
+        made
+    }
+
+    async fn furnish(&self, key: &TenantName) -> Result<(), Refusal> {
         let db = self.writer.open(key.as_str(), 1).await?;
         let made = models::models().create(&db).await;
         db.close().await;
         Ok(made?)
+    }
+
+    /// Makes an empty database, in one step with finding out that there is none.
+    async fn make_new(&self, key: &str) -> Result<(), Refusal> {
+        let exists = || Refusal::DatabaseExists {
+            key: key.to_owned(),
+        };
+        let Place::Folder(folder) = &self.writer else {
+            let url = self.writer.url(key)?;
+            let made = sqlx::Postgres::create_database(&url).await;
+            return made.map_err(|error| match &error {
+                sqlx::Error::Database(said)
+                    if said.code().as_deref() == Some(DUPLICATE_DATABASE) =>
+                {
+                    exists()
+                }
+                _ => Refusal::internal(error),
+            });
+        };
+        tokio::fs::create_dir_all(folder)
+            .await
+            .map_err(Refusal::internal)?;
+        // A log without its database is of one that was moved away, and would be played into this one.
+        for file in self.writer.files(key).skip(1) {
+            let found = tokio::fs::try_exists(file).await;
+            if found.map_err(Refusal::internal)? {
+                return Err(exists());
+            }
+        }
+        let file = folder.join(file_name(key));
+        match tokio::fs::File::create_new(file).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
+            Err(error) => Err(Refusal::internal(error)),
+        }
     }
 
     async fn make(&self, key: &str) -> Result<(), Refusal> {
@@ -206,15 +267,13 @@ impl Storage {
     ///
     /// What the database or the file system says.
     pub async fn delete(&self, key: &TenantName) -> Result<(), Refusal> {
-        let Some(file) = self.writer.file(key.as_str()) else {
+        if let Place::Server(_) = &self.writer {
             let url = self.writer.url(key.as_str())?;
             let gone = sqlx::Postgres::force_drop_database(&url).await;
             return gone.map_err(Refusal::internal);
-        };
-        for ending in ["", "-wal", "-shm"] {
-            let mut name = file.clone().into_os_string();
-            name.push(ending);
-            match tokio::fs::remove_file(name).await {
+        }
+        for file in self.writer.files(key.as_str()) {
+            match tokio::fs::remove_file(file).await {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Refusal::internal(error));
                 }
@@ -223,6 +282,11 @@ impl Storage {
         }
         Ok(())
     }
+}
+
+/// A database's file in its folder.
+fn file_name(key: &str) -> String {
+    format!("{key}.db")
 }
 
 #[cfg(test)]

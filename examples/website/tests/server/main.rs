@@ -5,6 +5,7 @@
 )]
 
 mod attacks;
+mod coming;
 mod commands;
 mod components;
 mod files;
