@@ -61,11 +61,14 @@ impl Page {
 
     /// The token of the forms on the page.
     pub fn token(&self) -> String {
+        self.field("token")
+    }
+
+    /// What the first hidden field of this name has in it.
+    pub fn field(&self, name: &str) -> String {
         let text = self.text();
-        let after = text
-            .split("name=\"token\" value=\"")
-            .nth(1)
-            .unwrap_or_default();
+        let begin = format!("name=\"{name}\" value=\"");
+        let after = text.split(&begin).nth(1).unwrap_or_default();
         after.split('"').next().unwrap_or_default().to_owned()
     }
 

@@ -23,6 +23,8 @@ pub enum Refusal {
     },
     /// The name and password do not belong together.
     BadLogin,
+    /// What is to be changed is no longer what was seen.
+    Changed,
     /// The site has no such component switched on.
     ComponentOff(Component),
     /// A new company's database is there already, and is somebody's.
@@ -73,6 +75,9 @@ impl fmt::Display for Refusal {
                 )
             }
             Self::BadLogin => f.write_str("wrong name or password"),
+            Self::Changed => {
+                f.write_str("this was changed meanwhile; go back to what you wrote, and load the page anew beside it")
+            }
             Self::ComponentOff(component) => write!(f, "{component} is not switched on"),
             Self::DatabaseExists { key } => write!(
                 f,
@@ -104,6 +109,7 @@ impl Refusal {
             Self::BadForm => "bad_form",
             Self::BadText { .. } => "bad_text",
             Self::BadLogin => "bad_login",
+            Self::Changed => "changed",
             Self::ComponentOff(_) => "component_off",
             Self::DatabaseExists { .. } => "database_exists",
             Self::Full => "full",
@@ -129,7 +135,8 @@ impl Refusal {
             Self::ComponentOff(_) | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::DatabaseExists { .. }
+            Self::Changed
+            | Self::DatabaseExists { .. }
             | Self::NotConfirmed
             | Self::PlanFull { .. }
             | Self::Taken
@@ -161,6 +168,9 @@ impl Refusal {
             Self::BadForm => "表单已过期，或来自其他网站。请返回、刷新页面后再提交。".to_owned(),
             Self::BadText { .. } => "内容为空、过长，或含有不可见字符。".to_owned(),
             Self::BadLogin => "名称或密码不正确。".to_owned(),
+            Self::Changed => {
+                "内容在此期间已被修改。请返回保留您所写的内容，并另开页面查看最新版本。".to_owned()
+            }
             Self::ComponentOff(_) => "本站未开通此功能。".to_owned(),
             Self::DatabaseExists { key } => {
                 format!("数据库 {key} 已存在，未作改动；再试一次会使用新的编号。")

@@ -18,11 +18,21 @@ const WAITING: u64 = 200;
 ///
 /// # Errors
 ///
-/// [`Refusal::ComponentOff`], and what the database says.
+/// As [`shown_before`].
 pub async fn shown(site: &Site, db: &Db) -> Result<Vec<Entry>, Refusal> {
+    shown_before(site, db, i64::MAX).await
+}
+
+/// The newest entries that are shown, of those before this number.
+///
+/// # Errors
+///
+/// [`Refusal::ComponentOff`], and what the database says.
+pub async fn shown_before(site: &Site, db: &Db, id: i64) -> Result<Vec<Entry>, Refusal> {
     site.needs(Component::GuestBook)?;
     let shown = Entry::select().filter(entry::is_shown.eq(true));
     Ok(shown
+        .filter(entry::id.lt(id))
         .order_by(entry::id.desc())
         .limit(SHOWN)
         .all(db)

@@ -15,10 +15,20 @@ use crate::text;
 ///
 /// # Errors
 ///
-/// [`Refusal::ComponentOff`], and what the database says.
+/// As [`before`].
 pub async fn newest(site: &Site, db: &Db) -> Result<Vec<Notice>, Refusal> {
+    before(site, db, i64::MAX).await
+}
+
+/// The newest notices of those before this number.
+///
+/// # Errors
+///
+/// [`Refusal::ComponentOff`], and what the database says.
+pub async fn before(site: &Site, db: &Db, id: i64) -> Result<Vec<Notice>, Refusal> {
     site.needs(Component::Notices)?;
-    let newest = Notice::select().order_by(notice::id.desc()).limit(SHOWN);
+    let newest = Notice::select().filter(notice::id.lt(id));
+    let newest = newest.order_by(notice::id.desc()).limit(SHOWN);
     Ok(newest.all(db).await?)
 }
 

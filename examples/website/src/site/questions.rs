@@ -18,11 +18,21 @@ const WAITING: u64 = 200;
 ///
 /// # Errors
 ///
-/// [`Refusal::ComponentOff`], and what the database says.
+/// As [`answered_before`].
 pub async fn answered(site: &Site, db: &Db) -> Result<Vec<Question>, Refusal> {
+    answered_before(site, db, i64::MAX).await
+}
+
+/// The newest questions that are answered, of those before this number.
+///
+/// # Errors
+///
+/// [`Refusal::ComponentOff`], and what the database says.
+pub async fn answered_before(site: &Site, db: &Db, id: i64) -> Result<Vec<Question>, Refusal> {
     site.needs(Component::Questions)?;
     let answered = Question::select().filter(question::answer.is_not_null());
     Ok(answered
+        .filter(question::id.lt(id))
         .order_by(question::id.desc())
         .limit(SHOWN)
         .all(db)

@@ -4,9 +4,14 @@ use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{get, post};
 
+use crate::refusals::Refusal;
+use crate::web::Visit;
+use crate::web::pages::{MANAGE, then};
+
 /// A router that keeps the list of its forms, so that no test of them misses one.
 pub(super) struct Routes {
     router: Router,
+    pages: Vec<&'static str>,
     forms: Vec<&'static str>,
 }
 
@@ -14,13 +19,19 @@ impl Routes {
     pub(super) fn new() -> Self {
         Self {
             router: Router::new(),
+            pages: Vec::new(),
             forms: Vec::new(),
         }
     }
 
     /// A page. It answers GET and HEAD.
-    pub(super) fn page<H: Handler<T, ()>, T: 'static>(mut self, path: &str, handler: H) -> Self {
+    pub(super) fn page<H: Handler<T, ()>, T: 'static>(
+        mut self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.router = self.router.route(path, get(handler));
+        self.pages.push(path);
         self
     }
 
@@ -39,8 +50,18 @@ impl Routes {
         &self.forms
     }
 
+    /// What is only a form's leads a browser that opens it to the owner's page: the answer to a form that was refused
+    /// has that address, and links to itself in the other language.
     pub(super) fn into_router(self) -> Router {
-        self.router
-            .fallback(async || crate::refusals::Refusal::NotFound)
+        let Self {
+            mut router,
+            pages,
+            forms,
+        } = self;
+        for path in forms.into_iter().filter(|path| !pages.contains(path)) {
+            let manage = async |visit: Visit| then(visit.to(MANAGE));
+            router = router.route(path, get(manage));
+        }
+        router.fallback(async || Refusal::NotFound)
     }
 }

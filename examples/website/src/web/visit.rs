@@ -32,6 +32,7 @@ pub(super) struct Inner {
     pub(super) base: String,
     /// The address within the site.
     pub(super) path: String,
+    pub(super) query: Option<String>,
     pub(super) lang: Lang,
     pub(super) owner: Option<Owner>,
     pub(super) session: Option<SessionId>,
@@ -102,6 +103,7 @@ impl Visit {
             site,
             base,
             path,
+            query,
             lang,
             owner,
             ..
@@ -125,6 +127,7 @@ impl Visit {
             site: site.title.clone(),
             base: base.clone(),
             here: path.clone(),
+            in_other_lang: in_lang(query.as_deref(), words.other_lang),
             links,
             is_owner: owner.is_some(),
             token: self.token(),
@@ -154,6 +157,8 @@ pub(super) struct Frame {
     pub(super) site: String,
     pub(super) base: String,
     pub(super) here: String,
+    /// The query of the same page in the other language.
+    pub(super) in_other_lang: String,
     pub(super) links: Vec<(String, String)>,
     pub(super) is_owner: bool,
     pub(super) token: String,
@@ -168,6 +173,14 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         let visit = parts.extensions.get::<Self>().cloned();
         visit.ok_or_else(|| Refusal::internal("a page of a site without the door before it"))
     }
+}
+
+/// A query, with this language in it in place of another.
+fn in_lang(query: Option<&str>, lang: &str) -> String {
+    let pairs = query.unwrap_or_default().split('&');
+    let kept = pairs.filter(|pair| !pair.is_empty() && !pair.starts_with("lang="));
+    let kept: String = kept.map(|pair| format!("{pair}&")).collect();
+    format!("?{kept}lang={lang}")
 }
 
 /// The language: what the query says, what was chosen before, what the browser asks for.

@@ -11,6 +11,7 @@ mod components;
 mod files;
 mod forms;
 mod load;
+mod managing;
 mod noise;
 mod owners;
 mod plans;

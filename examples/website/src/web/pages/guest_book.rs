@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::models::Entry;
 use crate::site::guest_book;
 use crate::web::Visit;
-use crate::web::pages::{Answer, render, then};
+use crate::web::pages::{Answer, has_sent, render, then};
 use crate::web::visit::Frame;
 
 #[derive(Template)]
@@ -22,7 +22,7 @@ pub(super) async fn shown(visit: Visit, RawQuery(query): RawQuery) -> Answer {
     render(&Page {
         entries: guest_book::shown(visit.site(), visit.db()).await?,
         frame: visit.full_frame().await?,
-        has_sent: query.as_deref() == Some("sent"),
+        has_sent: has_sent(query.as_deref()),
     })
 }
 

@@ -7,13 +7,10 @@ use serde::Deserialize;
 use crate::models::{Entry, Login, Notice, Question, StoredFile};
 use crate::plans::{Component, Plan};
 use crate::refusals::Refusal;
-use crate::site::{files, guest_book, notices, owners, pages, questions};
+use crate::site::{files, guest_book, notices, older, owners, pages, questions};
 use crate::web::Visit;
-use crate::web::pages::{Answer, render, then};
+use crate::web::pages::{Answer, MANAGE, render, then};
 use crate::web::visit::Frame;
-
-/// The address that every form here leads back to.
-const MANAGE: &str = "/manage";
 
 #[derive(Template)]
 #[template(path = "manage.html")]
@@ -25,10 +22,45 @@ struct Overview {
     components: Vec<(Component, bool)>,
     pages: Option<Vec<(String, String)>>,
     notices: Option<Vec<Notice>>,
-    entries: Option<Vec<Entry>>,
-    questions: Option<Vec<Question>>,
+    entries: Option<(Vec<Entry>, Vec<Entry>)>,
+    questions: Option<(Vec<Question>, Vec<Question>)>,
     files: Option<Vec<StoredFile>>,
     logins: Vec<Login>,
+}
+
+impl Overview {
+    fn older_notices(&self) -> Option<i64> {
+        self.notices
+            .as_ref()
+            .and_then(|rows| older(rows, |row| row.id))
+    }
+
+    fn older_entries(&self) -> Option<i64> {
+        self.entries
+            .as_ref()
+            .and_then(|(_, rows)| older(rows, |row| row.id))
+    }
+
+    fn older_questions(&self) -> Option<i64> {
+        self.questions
+            .as_ref()
+            .and_then(|(_, rows)| older(rows, |row| row.id))
+    }
+}
+
+/// Where the lists of what is public begin: before these numbers, or with the newest.
+#[derive(Deserialize)]
+pub(super) struct Before {
+    #[serde(default = "newest")]
+    notices: i64,
+    #[serde(default = "newest")]
+    entries: i64,
+    #[serde(default = "newest")]
+    questions: i64,
+}
+
+const fn newest() -> i64 {
+    i64::MAX
 }
 
 /// `None` where the component is off.
@@ -40,10 +72,12 @@ fn if_on<T>(rows: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     }
 }
 
-pub(super) async fn overview(visit: Visit) -> Answer {
+pub(super) async fn overview(visit: Visit, Query(before): Query<Before>) -> Answer {
     visit.owner()?;
     let (site, db) = (visit.site(), visit.db());
     let own = pages::contents(site, db).await?;
+    let shown = if_on(guest_book::shown_before(site, db, before.entries).await)?;
+    let answered = if_on(questions::answered_before(site, db, before.questions).await)?;
     render(&Overview {
         plan: site.plan,
         on: site.components.len(),
@@ -51,9 +85,9 @@ pub(super) async fn overview(visit: Visit) -> Answer {
             .map(|component| (component, site.has(component)))
             .to_vec(),
         pages: site.has(Component::Pages).then_some(own),
-        notices: if_on(notices::newest(site, db).await)?,
-        entries: if_on(guest_book::waiting(site, db).await)?,
-        questions: if_on(questions::waiting(site, db).await)?,
+        notices: if_on(notices::before(site, db, before.notices).await)?,
+        entries: if_on(guest_book::waiting(site, db).await)?.zip(shown),
+        questions: if_on(questions::waiting(site, db).await)?.zip(answered),
         files: if_on(files::newest(site, db).await)?,
         logins: owners::logins(db).await?,
         frame: visit.full_frame().await?,
@@ -81,7 +115,9 @@ pub(super) async fn switch(visit: Visit, Form(form): Form<Switch>) -> Answer {
 #[template(path = "edit.html")]
 struct Edit {
     frame: Frame,
-    slug: String,
+    /// What it began from: an address, and a time in microseconds; nothing where the page is new.
+    was: String,
+    seen: i64,
     title: String,
     body: String,
 }
@@ -96,10 +132,11 @@ pub(super) async fn edit(visit: Visit, Query(which): Query<WhichPage>) -> Answer
     visit.owner()?;
     let frame = visit.full_frame().await?;
     if which.slug.is_empty() {
-        let [slug, title, body] = [const { String::new() }; 3];
+        let [was, title, body] = [const { String::new() }; 3];
         return render(&Edit {
             frame,
-            slug,
+            was,
+            seen: 0,
             title,
             body,
         });
@@ -107,7 +144,8 @@ pub(super) async fn edit(visit: Visit, Query(which): Query<WhichPage>) -> Answer
     let page = pages::page(visit.site(), visit.db(), &which.slug).await?;
     render(&Edit {
         frame,
-        slug: page.slug,
+        was: page.slug,
+        seen: page.updated.timestamp_micros(),
         title: page.title,
         body: page.body,
     })
@@ -115,6 +153,10 @@ pub(super) async fn edit(visit: Visit, Query(which): Query<WhichPage>) -> Answer
 
 #[derive(Deserialize)]
 pub(super) struct WrittenPage {
+    #[serde(default)]
+    was: String,
+    #[serde(default)]
+    seen: i64,
     slug: String,
     title: String,
     body: String,
@@ -122,14 +164,12 @@ pub(super) struct WrittenPage {
 
 pub(super) async fn write_page(visit: Visit, Form(form): Form<WrittenPage>) -> Answer {
     visit.owner()?;
-    pages::write(
-        visit.site(),
-        visit.db(),
-        &form.slug,
-        &form.title,
-        &form.body,
-    )
-    .await?;
+    let seen = (!form.was.is_empty()).then_some(pages::Seen {
+        slug: form.was,
+        updated: form.seen,
+    });
+    let written = (&*form.slug, &*form.title, &*form.body);
+    pages::write(visit.site(), visit.db(), seen.as_ref(), written).await?;
     Ok(then(visit.to(MANAGE)))
 }
 

@@ -17,6 +17,9 @@ use axum::response::{Html, IntoResponse, Response};
 use crate::refusals::Refusal;
 use crate::web::routes::Routes;
 
+/// The owner's page, to which every form of his leads back.
+pub(super) const MANAGE: &str = "/manage";
+
 /// Where files are sent to.
 pub(super) const UPLOAD: &str = "/manage/files";
 
@@ -35,7 +38,7 @@ pub(super) fn routes() -> Routes {
         .page("/login", login::page)
         .form("/login", login::log_in)
         .form("/logout", login::log_out)
-        .page("/manage", manage::overview)
+        .page(MANAGE, manage::overview)
         .form("/manage/components", manage::switch)
         .page("/manage/page", manage::edit)
         .form("/manage/pages", manage::write_page)
@@ -50,6 +53,12 @@ pub(super) fn routes() -> Routes {
         .form("/manage/files/delete", files::delete)
 }
 
+/// Whether a query says so: `?sent`, whichever language stands beside it.
+fn has_sent(query: Option<&str>) -> bool {
+    let mut pairs = query.unwrap_or_default().split('&');
+    pairs.any(|pair| pair == "sent")
+}
+
 /// A page, or why there is none.
 type Answer = Result<Response, Refusal>;
 
@@ -60,6 +69,6 @@ fn render(template: &impl Template) -> Answer {
 }
 
 /// After a form: the browser gets this page, and does not send the form again when it is loaded anew.
-fn then(address: String) -> Response {
+pub(super) fn then(address: String) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response()
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::models::Question;
 use crate::site::questions;
 use crate::web::Visit;
-use crate::web::pages::{Answer, render, then};
+use crate::web::pages::{Answer, has_sent, render, then};
 use crate::web::visit::Frame;
 
 #[derive(Template)]
@@ -22,7 +22,7 @@ pub(super) async fn answered(visit: Visit, RawQuery(query): RawQuery) -> Answer 
     render(&Page {
         questions: questions::answered(visit.site(), visit.db()).await?,
         frame: visit.full_frame().await?,
-        has_sent: query.as_deref() == Some("sent"),
+        has_sent: has_sent(query.as_deref()),
     })
 }
 
