@@ -234,6 +234,10 @@ where
             }),
             What::Ping => {
                 self.clocks.pinged = true;
+                // From here on, however late this is: after a pause of this side's own process the
+                // other has to have its time to answer.
+                let now = Instant::now();
+                self.clocks.heard_at = now.checked_sub(limits.ping_time).or(Some(now));
                 self.connection.ping(0);
                 Ok(Some(Moved::Pinged))
             }
