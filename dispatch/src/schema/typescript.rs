@@ -225,6 +225,10 @@ impl Declared {
                 }
             };
         };
+        // By name, since the map's own order hangs on a feature of serde_json that any crate may
+        // switch on.
+        let mut properties: Vec<_> = properties.iter().collect();
+        properties.sort_by_key(|(name, _)| *name);
         let required = schema.get("required").and_then(Value::as_array);
         let mut out = "{\n".to_owned();
         for (name, property) in properties {

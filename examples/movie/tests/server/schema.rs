@@ -74,7 +74,9 @@ fn fields(schema: &Value) -> String {
         };
         format!("{name}{mark}: {kind}")
     });
-    format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+    // By name, since the map's own order hangs on a feature of serde_json that any crate may switch on.
+    let fields: BTreeSet<String> = fields.collect();
+    format!("{{{}}}", fields.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// Checks each message that it sends, and each reply.
