@@ -14,7 +14,7 @@ use crate::request::Call;
 /// with `not_logged_in`; `Result<Upgraded<T>, Rejection>` lets a handler look for itself.
 ///
 /// ```
-/// use packetboat_dispatch::{Dispatcher, Message, Rejection, web::Upgraded};
+/// use packetboat_dispatch::{Anyone, Dispatcher, Message, Rejection, web::Upgraded};
 /// use serde::Deserialize;
 ///
 /// #[derive(Clone)]
@@ -27,7 +27,7 @@ use crate::request::Call;
 /// async fn who(Upgraded(user): Upgraded<User>, _: Who) -> Result<String, Rejection> {
 ///     Ok(user.0)
 /// }
-/// let dispatcher = Dispatcher::new(()).on(who);
+/// let dispatcher = Dispatcher::new(()).allow(Anyone, |group| group.on(who));
 /// # drop(dispatcher);
 /// ```
 #[derive(Clone, Copy, Debug)]
